@@ -1,0 +1,1 @@
+"""Sans-io codecs and the shapes that edge and centre share: no sockets, clocks or threads."""
