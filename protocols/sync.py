@@ -34,7 +34,14 @@ from typing import Any, NamedTuple
 
 import zstandard
 
-from protocols.errors import ChecksumMismatch, LengthMismatch, MalformedFrame, ProtocolError, TruncatedFrame, Unsupported
+from protocols.errors import (
+    ChecksumMismatch,
+    LengthMismatch,
+    MalformedFrame,
+    ProtocolError,
+    TruncatedFrame,
+    Unsupported,
+)
 from protocols.quantity import MANTISSA_LIMIT, Quality, from_scaled, to_scaled
 
 CONTENT_TYPE = "application/vnd.gatehouse.batch"
@@ -335,8 +342,14 @@ def _read_columns(sections: list[bytes], count: int) -> list[Record]:
     _little(order)
     if len(order) != count:
         raise LengthMismatch(f"the header promises {count} records, the columns hold {len(order)}")
-    series = [(Series(str(device), str(point), str(unit)), int(exponent)) for device, point, unit, exponent in json.loads(names)]
-    events = [Event(str(kind), str(subject), _instant(at), _mapping(body)) for kind, subject, at, body in json.loads(events_json)]
+    series = [
+        (Series(str(device), str(point), str(unit)), int(exponent))
+        for device, point, unit, exponent in json.loads(names)
+    ]
+    events = [
+        Event(str(kind), str(subject), _instant(at), _mapping(body))
+        for kind, subject, at, body in json.loads(events_json)
+    ]
     lengths = [0] * len(series)
     for position in order:
         if position != _EVENT:

@@ -82,7 +82,9 @@ def parse(text: str, file: str) -> Document:
     return Document(file, data, _scan(text))
 
 
-def faults(document: Document, errors: Iterable[Mapping[str, Any]], known: Mapping[str, Iterable[str]] | None = None) -> list[Fault]:
+def faults(
+    document: Document, errors: Iterable[Mapping[str, Any]], known: Mapping[str, Iterable[str]] | None = None
+) -> list[Fault]:
     """Turn validation errors into faults with lines.
 
     Shape: ``errors`` are mappings with ``loc``, ``msg`` and ``type`` as pydantic's
@@ -91,17 +93,15 @@ def faults(document: Document, errors: Iterable[Mapping[str, Any]], known: Mappi
     """
     found = []
     for error in errors:
-        loc: Loc = tuple(part for part in error["loc"] if part in _walk(document.data, error["loc"]) or isinstance(part, int))
-        loc = loc or tuple(error["loc"])
+        loc = _in_file(document.data, error["loc"])
         kind, message, remedy = error["type"], str(error["msg"]), ""
         if kind == "extra_forbidden":
-            loc = tuple(error["loc"])
             table = dotted(tuple(part for part in loc[:-1] if isinstance(part, str)))
             near = difflib.get_close_matches(str(loc[-1]), list((known or {}).get(table, ())), n=1)
             message = f"unknown key '{loc[-1]}'"
             remedy = f"Did you mean '{near[0]}'?" if near else "Remove it or correct its name."
         elif kind == "missing":
-            loc = tuple(error["loc"])
+            loc = (*loc, str(error["loc"][-1]))
             message, remedy = f"the key '{loc[-1]}' is missing", "Add it."
         elif message.startswith("Value error, "):
             message = message.removeprefix("Value error, ")
@@ -119,17 +119,16 @@ def dotted(loc: Loc) -> str:
     return text
 
 
-def _walk(data: Any, loc: Iterable[str | int]) -> set[str | int]:
-    """Give the parts of a location that exist; validators add union tags that no file holds."""
-    real: set[str | int] = set()
+def _in_file(data: Any, loc: Iterable[Any]) -> Loc:
+    """Keep the parts of a location that the file has; validators add union tags of their own."""
+    kept: Loc = ()
     for part in loc:
-        if isinstance(data, dict) and part in data:
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
             data = data[part]
-            real.add(part)
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-            real.add(part)
-    return real
+            kept = (*kept, part)
+    return kept
 
 
 def _scan(text: str) -> dict[Loc, int]:

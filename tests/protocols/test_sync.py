@@ -20,8 +20,16 @@ values = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000, places=5),
     st.integers(-(2**61), 2**61).map(Decimal),
 )
-readings = st.builds(Reading, st.builds(Series, names, names, names), instants, values, st.sampled_from(Quality), st.binary(max_size=6))
-events = st.builds(Event, names, names, instants, st.dictionaries(names, st.one_of(names, st.integers(-(2**40), 2**40), st.none()), max_size=3))
+readings = st.builds(
+    Reading, st.builds(Series, names, names, names), instants, values, st.sampled_from(Quality), st.binary(max_size=6)
+)
+events = st.builds(
+    Event,
+    names,
+    names,
+    instants,
+    st.dictionaries(names, st.one_of(names, st.integers(-(2**40), 2**40), st.none()), max_size=3),
+)
 batches = st.builds(
     Batch,
     st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True),
@@ -75,7 +83,13 @@ def test_bytes_of_a_stranger_are_refused_by_the_header_and_by_the_columns(junk: 
 
 def test_the_header_names_the_batch_without_unpacking_it() -> None:
     header = batch_header(encode_batch(minute_batch()))
-    assert (header.edge_id, header.epoch, header.lane, header.first_seq, header.last_seq) == ("gw-1", 7, Lane.BILLING, 1, 600)
+    assert (header.edge_id, header.epoch, header.lane, header.first_seq, header.last_seq) == (
+        "gw-1",
+        7,
+        Lane.BILLING,
+        1,
+        600,
+    )
     assert len(header.digest) == 64
 
 
@@ -84,8 +98,9 @@ def test_a_register_read_each_minute_travels_in_under_a_byte_a_reading() -> None
 
 
 def test_a_small_body_that_unpacks_into_gigabytes_is_refused() -> None:
-    import zstandard
     from hashlib import sha256
+
+    import zstandard
 
     wire = encode_batch(minute_batch(1))
     length = int.from_bytes(wire[36:38], "little")
