@@ -1,0 +1,1 @@
+"""The centre: rules, money, pages, the gateways' counterpart."""

@@ -1,0 +1,244 @@
+"""Accounts and sessions: argon2id passwords, tokens kept as hashes, guesses slowed down."""
+
+import asyncio
+import hashlib
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from central_server.clock import now_ms
+from central_server.db import Database
+from central_server.errors import BadRequest, Conflict, NotFound, TooMany
+from central_server.schema import account, session
+
+IDLE_MS = 30 * 60 * 1000
+ABSOLUTE_MS = 12 * 3600 * 1000
+MIN_LENGTH, MAX_LENGTH = 8, 256
+_TOUCH_MS = 60_000  # a session's last sight is written at most this often
+
+# Guesses that reach the hash, for each (login, address), within an hour.
+_FREE_GUESSES = 5
+_GUESSES_PER_HOUR = 20
+_HOUR_MS = 3600 * 1000
+
+_hasher = PasswordHasher()
+# Someone unknown costs as much time as someone known, or the time would tell who exists.
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+# Each hash takes 64 MiB; a storm of sign-ins must not take all of memory.
+_hashing = asyncio.Semaphore(2)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """Who is signed in."""
+
+    session_id: int
+    account_id: int
+    login: str
+    name: str
+    language: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A new session; ``token`` is the secret the browser keeps, not stored here."""
+
+    token: str
+    view: SessionView
+
+
+class Throttle:
+    """Slow down guesses for each login and address, without locking anyone out for good."""
+
+    def __init__(self) -> None:
+        self._tried: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
+
+    def wait_s(self, login: str, peer: str, now: int) -> int:
+        """Say how many seconds the next guess must wait, 0 for none."""
+        tried = [at for at in self._tried.get((login, peer), []) if now - at < _HOUR_MS]
+        if len(tried) < _FREE_GUESSES:
+            return 0
+        if len(tried) >= _GUESSES_PER_HOUR:
+            until: int = tried[-_GUESSES_PER_HOUR] + _HOUR_MS
+            return max(1, int(until - now) // 1000)
+        pause_ms = min(1000 * 2 ** (len(tried) - _FREE_GUESSES + 1), 60_000)
+        return int(max(0, -((now - tried[-1] - pause_ms) // 1000)))
+
+    def failed(self, login: str, peer: str, now: int) -> None:
+        tried = self._tried.setdefault((login, peer), [])
+        tried.append(now)
+        del tried[:-_GUESSES_PER_HOUR]
+        self._tried.move_to_end((login, peer))
+        while len(self._tried) > 10_000:
+            self._tried.popitem(last=False)
+
+    def succeeded(self, login: str, peer: str) -> None:
+        self._tried.pop((login, peer), None)
+
+
+_throttle = Throttle()
+
+
+def token_hash(token: str) -> str:
+    """Hash a random token for keeping; its own entropy makes a slow hash needless."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def hash_password(password: str) -> str:
+    """Hash a new password.
+
+    Raises: BadRequest for one that is too short or too long.
+    """
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise BadRequest(
+            "password_length",
+            "A password has {least} to {most} characters.",
+            least=MIN_LENGTH,
+            most=MAX_LENGTH,
+        )
+    async with _hashing:
+        return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def add_account(db: Database, login: str, name: str, language: str, password: str) -> None:
+    """Open an account.
+
+    Raises: Conflict where the login is taken, BadRequest for a bad login or password.
+    """
+    if not login or len(login) > 64 or login != login.strip() or not login.isprintable():
+        raise BadRequest("login_form", "A login has 1 to 64 printable characters and no space at its ends.")
+    values = {
+        "login": login,
+        "name": name or login,
+        "password_hash": await hash_password(password),
+        "language": language,
+        "is_disabled": False,
+        "created_at": now_ms(),
+    }
+    try:
+        async with db.write() as connection:
+            await connection.execute(insert(account).values(values))
+    except IntegrityError:
+        raise Conflict("login_taken", "There is an account '{login}' already.", login=login) from None
+
+
+async def reset_password(db: Database, login: str, password: str) -> None:
+    """Give an account a new password and end its sessions.
+
+    Raises: NotFound, BadRequest.
+    """
+    hashed = await hash_password(password)
+    async with db.write() as connection:
+        found = (await connection.execute(select(account.c.id).where(account.c.login == login))).scalar_one_or_none()
+        if found is None:
+            raise NotFound("no_account", "There is no account '{login}'.", login=login)
+        await connection.execute(update(account).where(account.c.id == found).values(password_hash=hashed))
+        await connection.execute(
+            update(session).where(session.c.account_id == found, session.c.ended_at.is_(None)).values(ended_at=now_ms())
+        )
+
+
+async def sign_in(db: Database, login: str, password: str, peer: str) -> Session:
+    """Check a password and open a session.
+
+    Raises: BadRequest with the same words for an unknown login and a wrong password; TooMany
+    when guesses come too fast.
+    """
+    now = now_ms()
+    if wait := _throttle.wait_s(login, peer, now):
+        raise TooMany(
+            "sign_in_slow", "Too many attempts. Wait {retry_after_s} seconds before the next one.", retry_after_s=wait
+        )
+    # Counted before it is checked: guesses sent side by side must not all pass the gate together.
+    _throttle.failed(login, peer, now)
+    async with db.read() as connection:
+        query = select(account).where(account.c.login == login, account.c.is_disabled.is_(False))
+        found = (await connection.execute(query)).mappings().one_or_none()
+    is_right = await _verify(found["password_hash"] if found else _NOBODY, password[:MAX_LENGTH])
+    if found is None or not is_right:
+        raise BadRequest("sign_in_wrong", "The account or the password is not right. Check both and try again.")
+    _throttle.succeeded(login, peer)
+    return await _open(db, dict(found), password, peer)
+
+
+async def _verify(hashed: str, password: str) -> bool:
+    async with _hashing:
+        try:
+            return await asyncio.to_thread(_hasher.verify, hashed, password)
+        except (VerifyMismatchError, VerificationError, InvalidHashError):
+            return False
+
+
+async def _open(db: Database, found: dict[str, object], password: str, peer: str) -> Session:
+    now = now_ms()
+    token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    rehashed = await hash_password(password) if _hasher.check_needs_rehash(str(found["password_hash"])) else None
+    values = {
+        "token_hash": token_hash(token),
+        "account_id": found["id"],
+        "csrf": csrf,
+        "created_at": now,
+        "last_seen_at": now,
+        "expires_at": now + ABSOLUTE_MS,
+        "peer": peer,
+    }
+    async with db.write() as connection:
+        if rehashed:
+            await connection.execute(update(account).where(account.c.id == found["id"]).values(password_hash=rehashed))
+        made = await connection.execute(insert(session).values(values))
+        key = made.inserted_primary_key
+    view = SessionView(
+        int(key[0]) if key else 0,
+        int(str(found["id"])),
+        str(found["login"]),
+        str(found["name"]),
+        str(found["language"]),
+        csrf,
+    )
+    return Session(token, view)
+
+
+async def session_for(db: Database, token: str) -> SessionView | None:
+    """Find the open session of a token and note that it was seen."""
+    now = now_ms()
+    query = (
+        select(session.c.id, session.c.csrf, session.c.last_seen_at, account.c.id, account.c.login, account.c.name)
+        .add_columns(account.c.language)
+        .join(account, account.c.id == session.c.account_id)
+        .where(
+            session.c.token_hash == token_hash(token),
+            session.c.ended_at.is_(None),
+            session.c.expires_at > now,
+            session.c.last_seen_at > now - IDLE_MS,
+            account.c.is_disabled.is_(False),
+        )
+    )
+    async with db.read() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    session_id, csrf, last_seen_at, account_id, login, name, language = row
+    if now - last_seen_at > _TOUCH_MS:
+        async with db.write() as connection:
+            await connection.execute(update(session).where(session.c.id == session_id).values(last_seen_at=now))
+    return SessionView(session_id, account_id, login, name, language, csrf)
+
+
+async def sign_out(db: Database, session_id: int) -> None:
+    """End a session; repeating it changes nothing."""
+    async with db.write() as connection:
+        await connection.execute(
+            update(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).values(ended_at=now_ms())
+        )
+
+
+async def set_language(db: Database, account_id: int, language: str) -> None:
+    """Remember a person's language."""
+    async with db.write() as connection:
+        await connection.execute(update(account).where(account.c.id == account_id).values(language=language))

@@ -1,0 +1,118 @@
+"""The centre's settings: one TOML file, every fault with its line."""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from protocols.toml import Fault, SettingsError, faults, parse
+
+ENVIRONMENT = "GATEHOUSE_CENTRAL_CONFIG"
+PLACES = (Path("central.toml"), Path("/etc/gatehouse/central.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings in force; ``database`` is an address with an absolute path."""
+
+    file: Path
+    host: str
+    port: int
+    database: str
+    language: str
+    zone: str
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"'{text}' is not an address and a port, such as 127.0.0.1:8470")
+    if not is_loopback(host.strip("[]")):
+        raise ValueError(
+            f"'{host}' is not an address of this machine alone. This version has no certificates yet and listens on "
+            "loopback only; write 127.0.0.1, and let a proxy with TLS on this machine serve the pages to others"
+        )
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"'{text}' is not a time zone; write one such as Asia/Shanghai") from None
+    return text
+
+
+class _Central(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8470"
+    database: str = "sqlite:///data/central.db"
+    language: Literal["zh", "en"] = "zh"
+    zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    central: _Central = _Central()
+
+
+_KNOWN = {"": list(_File.model_fields), "central": list(_Central.model_fields)}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_config(named: Path | None) -> Path:
+    """Choose the settings file: the one named, the environment's, or the first usual place.
+
+    Raises: SettingsError where there is none.
+    """
+    if named is not None:
+        return named
+    if text := os.environ.get(ENVIRONMENT):
+        return Path(text)
+    for place in PLACES:
+        if place.exists():
+            return place
+    remedy = "Copy config/central.example.toml to central.toml, or name one with --config."
+    raise SettingsError([Fault("central.toml", 0, "", "there is no settings file here", remedy)])
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a settings file.
+
+    Raises: SettingsError with every fault found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
+        raise SettingsError([Fault(str(path), 0, "", reason, "Name the settings file with --config.")]) from None
+    document = parse(text, str(path))
+    try:
+        central = _File.model_validate(document.data).central
+    except ValidationError as error:
+        raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
+    host, _, port = central.listen.rpartition(":")
+    return Config(path, host.strip("[]"), int(port), _database(central.database, path), central.language, central.zone)
+
+
+def _database(url: str, file: Path) -> str:
+    """Anchor a relative SQLite path at the settings file's folder."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix):
+        return url
+    return f"{prefix}{(file.parent / url.removeprefix(prefix)).resolve()}"

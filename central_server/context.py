@@ -1,0 +1,27 @@
+"""What every command works on: the settings and the database, opened and closed as one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from central_server.config import Config, find_config, load_config
+from central_server.db import Database
+from central_server.migrate import require_current
+
+
+@asynccontextmanager
+async def open_context(
+    config_file: Path | None, *, must_be_current: bool = True
+) -> AsyncIterator[tuple[Config, Database]]:
+    """Open the settings file named, or found, and its database.
+
+    Raises: SettingsError for the settings, UsageError for a database that is not of this version.
+    """
+    config = load_config(find_config(config_file))
+    database = Database(config.database)
+    try:
+        if must_be_current:
+            await require_current(database)
+        yield config, database
+    finally:
+        await database.close()

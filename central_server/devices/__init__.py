@@ -1,0 +1,1 @@
+"""Gateways, buses and devices as they are now."""

@@ -1,0 +1,1 @@
+"""Sites, buildings, units, owners, metering points and which meter served them when."""

@@ -1,0 +1,1 @@
+"""The gateways' door: batches and status in, acknowledgements out."""

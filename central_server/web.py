@@ -1,0 +1,207 @@
+"""The web shell: routes with policies, and what every request and answer passes through."""
+
+import hmac
+import ipaddress
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+
+from central_server import auth
+from central_server.config import Config
+from central_server.db import Database
+from central_server.errors import CentralError, Forbidden, NotFound, NotSignedIn, TooMany
+from central_server.live import Hub
+
+log = logging.getLogger("central.web")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ErrorPage = Callable[[web.Request, CentralError, str], Awaitable[web.Response]]
+
+DB = web.AppKey("DB", Database)
+CONFIG = web.AppKey("CONFIG", Config)
+HUB = web.AppKey("HUB", Hub)
+ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("ERROR_PAGE")
+POLICIES: web.AppKey[dict[Handler, "Policy"]] = web.AppKey("POLICIES")
+SESSION = web.RequestKey("SESSION", auth.SessionView)
+
+SAFE_METHODS = frozenset(("GET", "HEAD"))
+COOKIE = "gatehouse_session"
+CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "worker-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+
+
+class Policy(Enum):
+    """Who may call a route; a route without one is refused."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed-in"
+    GATEWAY = "gateway"  # the handler proves the gateway's secret itself
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One entry of the routing table."""
+
+    method: str
+    path: str
+    handler: Handler
+    policy: Policy
+    name: str | None = None
+
+
+def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
+    """Put routes and their policies into an application."""
+    for route in routes:
+        app.router.add_route(route.method, route.path, route.handler, name=route.name)
+        app[POLICIES][route.handler] = route.policy
+
+
+def wants_json(request: web.Request) -> bool:
+    return request.path.startswith("/api/")
+
+
+def is_local(request: web.Request) -> bool:
+    """Tell whether a request comes from this machine itself and not through a proxy."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    try:
+        is_loopback = peer is not None and ipaddress.ip_address(peer[0]).is_loopback
+    except ValueError:
+        is_loopback = False
+    return is_loopback and not {"Forwarded", "X-Forwarded-For", "X-Real-IP"} & set(request.headers)
+
+
+async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Give every answer the headers, static files and errors included."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+@web.middleware
+async def error_boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into an answer in the caller's form, and keep the details for the log."""
+    try:
+        return await handler(request)
+    except CentralError as error:
+        return await _answer(request, error)
+    except web.HTTPNotFound:
+        return await _answer(request, NotFound("not_found", "There is nothing at this address."))
+    except web.HTTPMethodNotAllowed as error:
+        return await _answer(
+            request, _from_http(error, "method_not_allowed", "This address does not take that method.")
+        )
+    except web.HTTPRequestEntityTooLarge as error:
+        return await _answer(request, _from_http(error, "too_large", "The request is larger than this address takes."))
+    except web.HTTPException:
+        raise
+    except ConnectionResetError:
+        raise
+    except Exception:  # the request boundary: the process must outlive any fault of a page
+        trace = secrets.token_hex(4)
+        log.exception("request %s %s failed, trace %s", request.method, request.path, trace)
+        text = (
+            "Something here failed and was written to the server's log. Try again; if it stays, report trace {trace}."
+        )
+        return await _answer(request, CentralError("internal", text, trace=trace))
+
+
+def _from_http(error: web.HTTPException, key: str, text: str) -> CentralError:
+    found = CentralError(key, text)
+    vars(found)["status"] = error.status  # this one instance carries the status of aiohttp
+    return found
+
+
+async def _answer(request: web.Request, error: CentralError) -> web.StreamResponse:
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else {}
+    if wants_json(request):
+        body = {"error": {"key": error.key, "message": str(error), "fields": dict(error.fields)}}
+        return web.json_response(body, status=error.status, headers=headers)
+    if isinstance(error, NotSignedIn):
+        if "HX-Request" in request.headers:
+            return web.Response(status=200, headers={"HX-Redirect": "/sign-in"})
+        return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}" if request.path != "/" else "/sign-in")
+    if ERROR_PAGE in request.app:
+        response = await request.app[ERROR_PAGE](request, error, str(error))
+        response.headers.update(headers)
+        return response
+    return web.Response(status=error.status, text=str(error), headers=headers)
+
+
+@web.middleware
+async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request through if its route's policy does; a route without one lets nobody through."""
+    matched = request.match_info
+    if matched.http_exception is not None:
+        return await handler(request)
+    await _load_session(request)
+    policy = request.app[POLICIES].get(matched.handler)
+    if policy is None:
+        raise Forbidden("no_policy", "Nobody may use this address.")
+    if policy is Policy.GATEWAY:
+        return await handler(request)
+    if request.method not in SAFE_METHODS:
+        await _check_origin(request)
+    if policy is Policy.SIGNED_IN:
+        if SESSION not in request:
+            raise NotSignedIn("not_signed_in", "Please sign in.")
+        if request.method not in SAFE_METHODS:
+            await _check_csrf(request)
+    return await handler(request)
+
+
+async def _load_session(request: web.Request) -> None:
+    token = request.cookies.get(COOKIE)
+    if token and (view := await auth.session_for(request.app[DB], token)) is not None:
+        request[SESSION] = view
+
+
+async def _check_origin(request: web.Request) -> None:
+    """Refuse a change that another site's page asks for, by what the browser says of itself."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    is_foreign = site not in (None, "same-origin", "none")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        is_foreign = True
+    if is_foreign:
+        raise Forbidden("foreign_origin", "This request came from another site and was refused.")
+
+
+async def _check_csrf(request: web.Request) -> None:
+    sent = request.headers.get(CSRF_HEADER)
+    if sent is None:
+        form = await request.post()
+        field = form.get(CSRF_FIELD)
+        sent = field if isinstance(field, str) else ""
+    if not hmac.compare_digest(sent.encode(), request[SESSION].csrf.encode()):
+        raise Forbidden("csrf", "This form is out of date. Reload the page and try again.")
+
+
+def set_session_cookie(response: web.StreamResponse, token: str) -> None:
+    """Hand a session to a browser.
+
+    Plain HTTP is served on loopback only, where browsers keep Secure cookies away; the proxy
+    in front of other machines speaks TLS and the cookie is still never sent across sites.
+    """
+    response.set_cookie(COOKIE, token, httponly=True, samesite="Lax", path="/", max_age=auth.ABSOLUTE_MS // 1000)
+
+
+def clear_session_cookie(response: web.StreamResponse) -> None:
+    response.del_cookie(COOKIE, path="/")

@@ -1,0 +1,251 @@
+"""CJ/T 188-2004 and -2018, the serial protocol of Chinese water, heat and gas meters.
+
+     0    1   2..8       9   10  11 12  13    14..10+L  11+L  12+L
+    | 68 | T | A0 .. A6 | C | L |  DI  | SER | payload | CS | 16 |
+
+The address has its low byte first; nothing is masked. CS adds every byte from 68 on. Vendors
+send the data identifier in either order, so 901F is recognised as ``90 1F`` and ``1F 90``.
+
+Source: the house's fact sheet, chapter 2, which names public implementations; the standard
+itself was not read.
+"""
+
+import string
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from protocols.bcd import decode_bcd, encode_bcd
+from protocols.checksum import sum8
+from protocols.errors import (
+    ApplicationError,
+    ChecksumMismatch,
+    LengthMismatch,
+    MalformedFrame,
+    TruncatedFrame,
+)
+from protocols.quantity import Quality, Quantity
+
+START, END, WAKE_UP = 0x68, 0x16, 0xFE
+OVERHEAD = 13
+MAX_DATA = 0x64
+COLD_WATER = 0x10
+ANY_TYPE = 0xAA
+WILDCARD = "A" * 14
+
+READ, READ_ADDRESS, WRITE = 0x01, 0x03, 0x04
+CURRENT_DATA = 0x901F
+
+DiOrder = Literal["1F90", "901F"]
+
+UNITS = {0x05: "kWh", 0x08: "MWh", 0x17: "kW", 0x29: "L", 0x2C: "m3", 0x32: "L/h", 0x35: "m3/h", 0x11: "GJ", 0x0E: "MJ"}
+_UNIT_CODES = {unit: code for code, unit in UNITS.items()}
+_VALVE = {0b00: 0, 0b01: 1, 0b11: 2}  # open, closed, fault; 10 is not defined
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame; ``address`` as printed on the meter, fourteen digits, A a wildcard."""
+
+    meter_type: int
+    address: str
+    control: int
+    data: bytes = b""
+
+    @property
+    def is_response(self) -> bool:
+        return bool(self.control & 0x80)
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self.control & 0x40)
+
+    @property
+    def function(self) -> int:
+        return self.control & 0x3F
+
+    @property
+    def di(self) -> int | None:
+        """The data identifier in printed order, None where the frame carries none."""
+        if len(self.data) < 2:
+            return None
+        first, second = self.data[0], self.data[1]
+        # The printed order starts with 8x, 9x, Ax or Dx; a vendor that sends it low first is turned around.
+        if first >> 4 in (0x8, 0x9, 0xA, 0xD) and second >> 4 not in (0x9, 0xA, 0xD):
+            return first << 8 | second
+        return second << 8 | first
+
+    @property
+    def ser(self) -> int | None:
+        """The sequence number, which an answer must echo."""
+        return self.data[2] if len(self.data) > 2 else None
+
+    @property
+    def payload(self) -> bytes:
+        return self.data[3:]
+
+
+class Value(NamedTuple):
+    """One decoded number and the bytes it came from."""
+
+    name: str
+    quantity: Quantity
+    raw: bytes
+
+
+def encode_address(address: str) -> bytes:
+    """Put a printed address on the wire.
+
+    Raises: ValueError for anything but fourteen digits or wildcards A.
+    """
+    if len(address) != 14 or not set(address.upper()) <= set(string.digits + "A"):
+        raise ValueError(f"'{address}' is not a meter address: fourteen digits, as printed on the meter")
+    return bytes.fromhex(address)[::-1]
+
+
+def decode_address(wire: bytes) -> str:
+    """Print seven address bytes.
+
+    Raises: MalformedFrame for a nibble that is neither a digit nor A.
+    """
+    address = wire[::-1].hex().upper()
+    if not set(address) <= set(string.digits + "A"):
+        raise MalformedFrame(f"the address {address} holds more than digits and wildcards")
+    return address
+
+
+def encode_frame(frame: Frame, preamble: int = 3) -> bytes:
+    """Put a frame on the wire behind ``preamble`` wake-up bytes."""
+    if len(frame.data) > MAX_DATA:
+        raise ValueError(f"a frame holds at most {MAX_DATA} data bytes, not {len(frame.data)}")
+    head = bytes((START, frame.meter_type, *encode_address(frame.address), frame.control, len(frame.data)))
+    body = head + frame.data
+    return bytes((WAKE_UP,)) * preamble + body + bytes((sum8(body), END))
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Read exactly one frame, without bytes before or after it.
+
+    Raises: ProtocolError.
+    """
+    if data[:1] != bytes((START,)):
+        raise MalformedFrame("a frame begins with 68")
+    if len(data) < OVERHEAD or len(data) < OVERHEAD + data[10]:
+        raise TruncatedFrame(f"{len(data)} bytes are not a whole frame")
+    length = data[10]
+    if length > MAX_DATA or len(data) != OVERHEAD + length:
+        raise LengthMismatch(f"the length field says {length}, the frame has {len(data) - OVERHEAD}")
+    if data[-1] != END:
+        raise MalformedFrame(f"the frame ends with {data[-1]:02X}, not 16")
+    if sum8(data[:-2]) != data[-2]:
+        raise ChecksumMismatch(f"the check is {data[-2]:02X}, the bytes give {sum8(data[:-2]):02X}")
+    return Frame(data[1], decode_address(data[2:9]), data[9], bytes(data[11:-2]))
+
+
+def encode_di(di: int, order: DiOrder) -> bytes:
+    """Put a data identifier on the wire in a vendor's order."""
+    return di.to_bytes(2, "big" if order == "901F" else "little")
+
+
+def encode_read(
+    meter_type: int, address: str, di: int, ser: int, di_order: DiOrder = "1F90", preamble: int = 3
+) -> bytes:
+    """Ask a meter for one data identifier."""
+    data = encode_di(di, di_order) + bytes((ser,))
+    return encode_frame(Frame(meter_type, address, READ, data), preamble)
+
+
+def encode_read_response(request: Frame, payload: bytes, *, address: str, meter_type: int, preamble: int = 3) -> bytes:
+    """Answer a read with the request's own identifier and sequence number; the simulator's side."""
+    return encode_frame(Frame(meter_type, address, READ | 0x80, request.data[:3] + payload), preamble)
+
+
+def encode_error_response(request: Frame, status: int, *, address: str, meter_type: int, preamble: int = 3) -> bytes:
+    """Refuse a request; the simulator's side."""
+    control = request.control | 0xC0
+    return encode_frame(Frame(meter_type, address, control, request.data[:3] + bytes((status,))), preamble)
+
+
+def match_response(request: Frame, response: Frame) -> None:
+    """Make sure that a frame answers a request.
+
+    Raises: MalformedFrame for somebody else's frame or a late answer, ApplicationError for a refusal.
+    """
+    if not response.is_response or response.function != request.function:
+        raise MalformedFrame(f"control {response.control:02X} does not answer {request.control:02X}")
+    if request.meter_type not in (ANY_TYPE, response.meter_type):
+        raise MalformedFrame(f"a meter of type {response.meter_type:02X} answered instead of {request.meter_type:02X}")
+    if any(wanted not in ("A", got) for wanted, got in zip(request.address.upper(), response.address, strict=True)):
+        raise MalformedFrame(f"meter {response.address} answered instead of {request.address}")
+    if request.di != response.di:
+        raise MalformedFrame(f"data identifier {_hex(response.di, 4)} does not answer {_hex(request.di, 4)}")
+    if request.ser != response.ser:
+        raise MalformedFrame(f"sequence {_hex(response.ser, 2)} does not answer {_hex(request.ser, 2)}")
+    if response.is_error:
+        code = int.from_bytes(response.payload[:2], "little")
+        raise ApplicationError(f"the meter refuses with status {response.payload.hex() or 'none'}", code)
+
+
+def _hex(number: int | None, digits: int) -> str:
+    return "none" if number is None else f"{number:0{digits}X}"
+
+
+# After the sequence number: total 4+1, settlement total 4+1, clock 7, status 2 ...
+_FULL = 19
+# ... or, on simpler meters, total 4 and status 2.
+_REDUCED = 6
+
+
+def decode_water(payload: bytes) -> list[Value]:
+    """Read the current data (901F) of a water or gas meter.
+
+    Shape: volumeTotal, settlementVolume, meterTime (seconds are lost to nobody: it stays in
+    ``raw``), valveState (0 open, 1 closed, 2 fault) and batteryLow (0 or 1). A payload of
+    another length gives one INVALID volumeTotal with all its bytes.
+    """
+    if len(payload) == _FULL:
+        values = [_volume("volumeTotal", payload[:5]), _volume("settlementVolume", payload[5:10])]
+        return values + _status(payload[17:19])
+    if len(payload) == _REDUCED:
+        total = decode_bcd(payload[:4], decimals=2, unit="m3")
+        return [Value("volumeTotal", total, payload[:4]), *_status(payload[4:6])]
+    return [Value("volumeTotal", Quantity(None, "m3", Quality.INVALID), payload)]
+
+
+def _volume(name: str, field: bytes) -> Value:
+    unit = UNITS.get(field[4])
+    if unit not in ("m3", "L"):
+        return Value(name, Quantity(None, "m3", Quality.INVALID), field)
+    return Value(name, decode_bcd(field[:4], decimals=2, unit=unit), field)
+
+
+def _status(status: bytes) -> list[Value]:
+    valve = _VALVE.get(status[0] & 0b11)
+    state = Quantity(None, "", Quality.INVALID) if valve is None else Quantity(Decimal(valve), "")
+    battery = Quantity(Decimal(status[0] >> 2 & 1), "")
+    return [Value("valveState", state, status), Value("batteryLow", battery, status)]
+
+
+def decode_clock(field: bytes) -> datetime | None:
+    """Read a meter's clock, seven BCD bytes ss mm hh DD MM YY CC, in the meter's own zone; None if it is not one."""
+    digits = field[::-1].hex()
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the meter has no zone
+    except ValueError:
+        return None
+
+
+def encode_water(
+    total: Decimal, settlement: Decimal, clock: datetime, *, valve: int = 0, is_battery_low: bool = False
+) -> bytes:
+    """Write the current data of a water meter in m3; the simulator's side."""
+    unit = bytes((_UNIT_CODES["m3"],))
+    status = bytes(({0: 0b00, 1: 0b01, 2: 0b11}[valve] | is_battery_low << 2, 0))
+    fields = (
+        encode_bcd(total, 4, decimals=2) + unit,
+        encode_bcd(settlement, 4, decimals=2) + unit,
+        bytes.fromhex(clock.strftime("%Y%m%d%H%M%S"))[::-1],
+        status,
+    )
+    return b"".join(fields)

@@ -1,0 +1,281 @@
+"""DL/T 645-2007, the serial protocol of Chinese electricity meters.
+
+     0        1..6         7     8   9   10..9+L   10+L  11+L
+    | 68 | A0 ... A5 BCD | 68 | C | L | data+33H | CS | 16 |
+
+The address has its low byte first. CS adds every wire byte from the first 68 on. Control C:
+D7 from the meter, D6 an error, D5 more frames follow, D4-D0 the function.
+
+Source: the house's fact sheet, chapter 1, which names public implementations; the standard
+itself was not read.
+"""
+
+import string
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from protocols.bcd import decode_bcd, encode_bcd
+from protocols.checksum import sum8
+from protocols.errors import (
+    ApplicationError,
+    ChecksumMismatch,
+    LengthMismatch,
+    MalformedFrame,
+    TruncatedFrame,
+    Unsupported,
+)
+from protocols.quantity import Quality, Quantity
+
+START, END, WAKE_UP = 0x68, 0x16, 0xFE
+MASK = 0x33  # added to every data byte so that a run of zeros does not look like an idle line
+WILDCARD = "A" * 12
+BROADCAST = "9" * 12
+OVERHEAD = 12
+MAX_DATA = 200
+
+READ, READ_FOLLOW, READ_ADDRESS, WRITE = 0x11, 0x12, 0x13, 0x14
+_WITH_DI = frozenset((READ, READ_FOLLOW, WRITE))
+_ERRORS = (
+    "another error",
+    "no such data",
+    "wrong password or not authorised",
+    "the baud rate cannot be changed",
+    "too many year zones",
+    "too many day slots",
+    "too many tariffs",
+    "bit 7",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, its data unmasked; ``address`` as printed on the meter, twelve digits, A a wildcard."""
+
+    address: str
+    control: int
+    data: bytes = b""
+
+    @property
+    def is_response(self) -> bool:
+        return bool(self.control & 0x80)
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self.control & 0x40)
+
+    @property
+    def has_follow(self) -> bool:
+        return bool(self.control & 0x20)
+
+    @property
+    def function(self) -> int:
+        return self.control & 0x1F
+
+    @property
+    def di(self) -> int | None:
+        """The data identifier, None for a function that has none and for an error."""
+        if self.function not in _WITH_DI or self.is_error or len(self.data) < 4:
+            return None
+        return int.from_bytes(self.data[:4], "little")
+
+    @property
+    def payload(self) -> bytes:
+        """The data behind the identifier."""
+        return self.data if self.di is None else self.data[4:]
+
+
+def encode_address(address: str) -> bytes:
+    """Put a printed address on the wire.
+
+    Raises: ValueError for anything but twelve digits or wildcards A.
+    """
+    if len(address) != 12 or not set(address.upper()) <= set(string.digits + "A"):
+        raise ValueError(f"'{address}' is not a meter address: twelve digits, as printed on the meter")
+    return bytes.fromhex(address)[::-1]
+
+
+def decode_address(wire: bytes) -> str:
+    """Print six address bytes.
+
+    Raises: MalformedFrame for a nibble that is neither a digit nor A.
+    """
+    address = wire[::-1].hex().upper()
+    if not set(address) <= set(string.digits + "A"):
+        raise MalformedFrame(f"the address {address} holds more than digits and wildcards")
+    return address
+
+
+def encode_frame(frame: Frame, preamble: int = 4) -> bytes:
+    """Put a frame on the wire behind ``preamble`` wake-up bytes."""
+    if len(frame.data) > MAX_DATA:
+        raise ValueError(f"a frame holds at most {MAX_DATA} data bytes, not {len(frame.data)}")
+    masked = bytes((byte + MASK) & 0xFF for byte in frame.data)
+    head = bytes((START, *encode_address(frame.address), START, frame.control, len(masked)))
+    body = head + masked
+    return bytes((WAKE_UP,)) * preamble + body + bytes((sum8(body), END))
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Read exactly one frame, without bytes before or after it.
+
+    Raises: ProtocolError.
+    """
+    if data[:1] != bytes((START,)) or (len(data) > 7 and data[7] != START):
+        raise MalformedFrame("a frame has 68 at its first and eighth byte")
+    if len(data) < OVERHEAD or len(data) < OVERHEAD + data[9]:
+        raise TruncatedFrame(f"{len(data)} bytes are not a whole frame")
+    length = data[9]
+    if length > MAX_DATA or len(data) != OVERHEAD + length:
+        raise LengthMismatch(f"the length field says {length}, the frame has {len(data) - OVERHEAD}")
+    if data[-1] != END:
+        raise MalformedFrame(f"the frame ends with {data[-1]:02X}, not 16")
+    if sum8(data[:-2]) != data[-2]:
+        raise ChecksumMismatch(f"the check is {data[-2]:02X}, the bytes give {sum8(data[:-2]):02X}")
+    unmasked = bytes((byte - MASK) & 0xFF for byte in data[10:-2])
+    return Frame(decode_address(data[1:7]), data[8], unmasked)
+
+
+def encode_read(address: str, di: int, preamble: int = 4) -> bytes:
+    """Ask a meter for one data identifier."""
+    return encode_frame(Frame(address, READ, di.to_bytes(4, "little")), preamble)
+
+
+def encode_read_response(address: str, di: int, payload: bytes, preamble: int = 4) -> bytes:
+    """Answer a read; the simulator's side."""
+    return encode_frame(Frame(address, READ | 0x80, di.to_bytes(4, "little") + payload), preamble)
+
+
+def encode_error_response(address: str, function: int, error: int, preamble: int = 4) -> bytes:
+    """Refuse a request with an error word; the simulator's side."""
+    return encode_frame(Frame(address, function | 0xC0, bytes((error,))), preamble)
+
+
+def error_words(error: int) -> str:
+    """Say an error word in English: one reason for each bit set."""
+    return ", ".join(word for bit, word in enumerate(_ERRORS) if error & 1 << bit) or "no reason given"
+
+
+def addresses_match(wanted: str, got: str) -> bool:
+    """Tell whether an answer's address fits the one asked, in which A stands for any digit."""
+    return len(wanted) == len(got) and all(w in ("A", g) for w, g in zip(wanted.upper(), got, strict=True))
+
+
+def match_response(request: Frame, response: Frame) -> None:
+    """Make sure that a frame answers a request.
+
+    Raises: MalformedFrame for somebody else's frame or a late answer, ApplicationError for a refusal.
+    """
+    if not response.is_response or response.function != request.function:
+        raise MalformedFrame(f"control {response.control:02X} does not answer {request.control:02X}")
+    if not addresses_match(request.address, response.address):
+        raise MalformedFrame(f"meter {response.address} answered instead of {request.address}")
+    if response.is_error:
+        error = response.data[0] if response.data else 0
+        raise ApplicationError(f"the meter refuses: {error_words(error)} (error word {error:02X})", error)
+    if request.di is not None and response.di != request.di:
+        got = "none" if response.di is None else f"{response.di:08X}"
+        raise MalformedFrame(f"data identifier {got} does not answer {request.di:08X}")
+
+
+class DataItem(NamedTuple):
+    """One number behind a data identifier."""
+
+    di: int
+    name: str
+    length: int
+    decimals: int
+    unit: str
+    is_signed: bool = False
+
+
+class Value(NamedTuple):
+    """One decoded number and the bytes it came from."""
+
+    name: str
+    quantity: Quantity
+    di: int
+    raw: bytes
+
+
+def _energy() -> list[DataItem]:
+    items = [DataItem(0x00000000, "energyCombinedTotal", 4, 2, "kWh", True)]
+    for code, name in ((0x01, "energyImport"), (0x02, "energyExport")):
+        base = code << 16
+        items.append(DataItem(base, f"{name}Total", 4, 2, "kWh"))
+        items += [DataItem(base | tariff << 8, f"{name}Tariff{tariff}", 4, 2, "kWh") for tariff in range(1, 5)]
+    items.append(DataItem(0x00030000, "reactiveCombined1", 4, 2, "kvarh", True))
+    items.append(DataItem(0x00040000, "reactiveCombined2", 4, 2, "kvarh", True))
+    return items
+
+
+def _instant() -> list[DataItem]:
+    items = []
+    for phase in (1, 2, 3):
+        items.append(DataItem(0x02010000 | phase << 8, f"voltageL{phase}", 2, 1, "V"))
+        items.append(DataItem(0x02020000 | phase << 8, f"currentL{phase}", 3, 3, "A", True))
+    for place, suffix in enumerate(("Total", "L1", "L2", "L3")):
+        items.append(DataItem(0x02030000 | place << 8, f"power{suffix}", 3, 4, "kW", True))
+        items.append(DataItem(0x02040000 | place << 8, f"reactivePower{suffix}", 3, 4, "kvar", True))
+        items.append(DataItem(0x02050000 | place << 8, f"apparentPower{suffix}", 3, 4, "kVA", True))
+        items.append(DataItem(0x02060000 | place << 8, "pf" if place == 0 else f"pf{suffix}", 2, 3, "", True))
+    items += [
+        DataItem(0x02800001, "currentNeutral", 3, 3, "A"),
+        DataItem(0x02800002, "freq", 2, 2, "Hz"),
+        DataItem(0x00900100, "balanceEnergy", 4, 2, "kWh"),
+        DataItem(0x00900200, "balanceMoney", 4, 2, "CNY"),
+        DataItem(0x02800008, "clockBattery", 2, 2, "V"),
+        DataItem(0x05060101, "energyImportDailyFreeze", 4, 2, "kWh"),
+    ]
+    return items
+
+
+ITEMS: dict[int, tuple[DataItem, ...]] = {item.di: (item,) for item in (*_energy(), *_instant())}
+for _block, _parts in (
+    (0x0001FF00, [0x00010000 | tariff << 8 for tariff in range(5)]),
+    (0x0002FF00, [0x00020000 | tariff << 8 for tariff in range(5)]),
+    (0x0201FF00, [0x02010000 | phase << 8 for phase in (1, 2, 3)]),
+    (0x0202FF00, [0x02020000 | phase << 8 for phase in (1, 2, 3)]),
+    (0x0203FF00, [0x02030000 | place << 8 for place in range(4)]),
+    (0x0204FF00, [0x02040000 | place << 8 for place in range(4)]),
+    (0x0205FF00, [0x02050000 | place << 8 for place in range(4)]),
+    (0x0206FF00, [0x02060000 | place << 8 for place in range(4)]),
+):
+    ITEMS[_block] = tuple(item for part in _parts for item in ITEMS[part])
+
+
+def decode_values(di: int, payload: bytes) -> list[Value]:
+    """Read the numbers behind a data identifier.
+
+    Shape: a payload of another length than the standard's gives one INVALID value with all its
+    bytes: cutting it up would shift every number behind the odd one.
+
+    Raises: Unsupported for an identifier not in ``ITEMS``.
+    """
+    items = _known(di)
+    if len(payload) != sum(item.length for item in items):
+        name = items[0].name if len(items) == 1 else f"di{di:08X}"
+        return [Value(name, Quantity(None, items[0].unit, Quality.INVALID), di, payload)]
+    values, offset = [], 0
+    for item in items:
+        raw = payload[offset : offset + item.length]
+        offset += item.length
+        quantity = decode_bcd(raw, decimals=item.decimals, unit=item.unit, is_signed=item.is_signed)
+        values.append(Value(item.name, quantity, item.di, raw))
+    return values
+
+
+def encode_value(di: int, value: Decimal) -> bytes:
+    """Write the payload of a single-number identifier; the simulator's side.
+
+    Raises: Unsupported for an unknown identifier, ValueError for a value that does not fit.
+    """
+    (item,) = _known(di)
+    return encode_bcd(value, item.length, decimals=item.decimals, is_signed=item.is_signed)
+
+
+def _known(di: int) -> tuple[DataItem, ...]:
+    try:
+        return ITEMS[di]
+    except KeyError:
+        raise Unsupported(f"data identifier {di:08X} is not in the table") from None

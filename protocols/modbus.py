@@ -1,0 +1,293 @@
+"""Modbus: frames of both transports, requests and answers, and numbers in registers.
+
+    TCP   | transaction 2 | protocol 0 2 | length 2 | unit 1 | function 1 | data ... |
+    RTU                                             | unit 1 | function 1 | data ... | CRC 2, low first |
+
+Registers are 16 bits, high byte first; where a number takes two or four of them the order is
+the vendor's: ABCD as it stands, CDAB words swapped, BADC bytes swapped, DCBA both.
+
+Source: Modbus Application Protocol as described in the house's fact sheet, chapter 7.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from protocols.checksum import crc16_modbus
+from protocols.errors import (
+    ApplicationError,
+    ChecksumMismatch,
+    LengthMismatch,
+    MalformedFrame,
+    TruncatedFrame,
+    Unsupported,
+)
+from protocols.quantity import decimal_from_float32
+
+READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
+WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+READS = (READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT)
+WRITES = (WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS)
+MAX_REGISTERS, MAX_BITS = 125, 2000
+MAX_PDU = 253
+
+EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "server device failure",
+    5: "acknowledge",
+    6: "server device busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway target device failed to respond",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message without its envelope; ``transaction`` is None on RTU, ``pdu`` starts with the function."""
+
+    device_id: int
+    pdu: bytes
+    transaction: int | None = None
+
+    @property
+    def function(self) -> int:
+        return self.pdu[0]
+
+
+def encode_tcp(frame: Frame) -> bytes:
+    """Wrap a message for TCP."""
+    return struct.pack(">HHHB", frame.transaction or 0, 0, len(frame.pdu) + 1, frame.device_id) + frame.pdu
+
+
+def decode_tcp(data: bytes) -> Frame:
+    """Read exactly one TCP message.
+
+    Raises: ProtocolError.
+    """
+    if len(data) < 8:
+        raise TruncatedFrame(f"{len(data)} bytes are not a whole Modbus TCP message")
+    transaction, protocol, length, device_id = struct.unpack_from(">HHHB", data)
+    if protocol != 0:
+        raise MalformedFrame(f"protocol identifier {protocol}, not 0")
+    if not 2 <= length <= MAX_PDU + 1:
+        raise LengthMismatch(f"a length of {length} is not possible")
+    if len(data) < 6 + length:
+        raise TruncatedFrame(f"{len(data)} of {6 + length} bytes")
+    if len(data) > 6 + length:
+        raise LengthMismatch(f"the length field says {6 + length}, the message has {len(data)} bytes")
+    return Frame(device_id, data[7:], transaction)
+
+
+def encode_rtu(frame: Frame) -> bytes:
+    """Wrap a message for RTU."""
+    body = bytes((frame.device_id,)) + frame.pdu
+    return body + crc16_modbus(body).to_bytes(2, "little")
+
+
+def decode_rtu(data: bytes) -> Frame:
+    """Read exactly one RTU message.
+
+    Raises: ProtocolError.
+    """
+    if len(data) < 4:
+        raise TruncatedFrame(f"{len(data)} bytes are not a whole Modbus RTU message")
+    if len(data) > MAX_PDU + 3:
+        raise LengthMismatch(f"{len(data)} bytes are more than a Modbus RTU message has")
+    got, want = int.from_bytes(data[-2:], "little"), crc16_modbus(data[:-2])
+    if got != want:
+        raise ChecksumMismatch(f"the CRC is {got:04X}, the bytes give {want:04X}")
+    return Frame(data[0], bytes(data[1:-2]))
+
+
+def encode_read_request(function: int, address: int, count: int) -> bytes:
+    """Ask for registers or bits; gives a PDU."""
+    return struct.pack(">BHH", function, address, count)
+
+
+def encode_read_registers_response(function: int, words: Sequence[int]) -> bytes:
+    """Answer with registers; gives a PDU, the simulator's side."""
+    return struct.pack(f">BB{len(words)}H", function, 2 * len(words), *words)
+
+
+def encode_read_bits_response(function: int, bits: Sequence[bool]) -> bytes:
+    """Answer with coils or discrete inputs; gives a PDU, the simulator's side."""
+    data = bytearray((len(bits) + 7) // 8)
+    for position, bit in enumerate(bits):
+        data[position // 8] |= bit << position % 8
+    return bytes((function, len(data))) + bytes(data)
+
+
+def encode_exception(function: int, code: int) -> bytes:
+    """Refuse a request; gives a PDU, the simulator's side."""
+    return bytes((function | 0x80, code))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A decoded request; ``values`` are the words or bits of a write."""
+
+    function: int
+    address: int
+    count: int
+    values: tuple[int, ...] = ()
+
+
+def decode_request(pdu: bytes) -> Request:
+    """Read a request.
+
+    Raises: ProtocolError.
+    """
+    if not pdu:
+        raise TruncatedFrame("an empty message")
+    function = pdu[0]
+    if function not in READS + WRITES:
+        raise Unsupported(f"function {function}")
+    if len(pdu) < 5:
+        raise TruncatedFrame(f"a request of function {function} has at least 5 bytes, not {len(pdu)}")
+    address, second = struct.unpack_from(">HH", pdu, 1)
+    if function in (WRITE_COIL, WRITE_REGISTER):
+        _whole(pdu, 5)
+        if function == WRITE_COIL and second not in (0x0000, 0xFF00):
+            raise MalformedFrame(f"a coil is written with 0000 or FF00, not {second:04X}")
+        return Request(function, address, 1, (int(second == 0xFF00) if function == WRITE_COIL else second,))
+    limit = MAX_REGISTERS if function in (READ_HOLDING, READ_INPUT, WRITE_REGISTERS) else MAX_BITS
+    if not 1 <= second <= limit or address + second > 0x10000:
+        raise MalformedFrame(f"{second} items from address {address} cannot be asked for")
+    if function in READS:
+        _whole(pdu, 5)
+        return Request(function, address, second)
+    width = 2 * second if function == WRITE_REGISTERS else (second + 7) // 8
+    _whole(pdu, 6 + width)
+    if pdu[5] != width:
+        raise LengthMismatch(f"the byte count says {pdu[5]}, {width} are needed")
+    if function == WRITE_REGISTERS:
+        return Request(function, address, second, struct.unpack_from(f">{second}H", pdu, 6))
+    return Request(function, address, second, tuple(_bits(pdu[6:], second)))
+
+
+def decode_registers_response(pdu: bytes, function: int, count: int) -> tuple[int, ...]:
+    """Read the answer to a register read.
+
+    Raises: ApplicationError for an exception, other ProtocolErrors for an answer to something else.
+    """
+    data = _answer(pdu, function)
+    if len(data) != 2 * count:
+        raise LengthMismatch(f"{len(data)} bytes answer a read of {count} registers")
+    return struct.unpack(f">{count}H", data)
+
+
+def decode_bits_response(pdu: bytes, function: int, count: int) -> tuple[int, ...]:
+    """Read the answer to a read of coils or discrete inputs, as zeros and ones.
+
+    Raises: as ``decode_registers_response``.
+    """
+    data = _answer(pdu, function)
+    if len(data) != (count + 7) // 8:
+        raise LengthMismatch(f"{len(data)} bytes answer a read of {count} bits")
+    return tuple(_bits(data, count))
+
+
+def _answer(pdu: bytes, function: int) -> bytes:
+    if len(pdu) < 2:
+        raise TruncatedFrame(f"an answer has at least 2 bytes, not {len(pdu)}")
+    if pdu[0] == function | 0x80:
+        _whole(pdu, 2)
+        raise ApplicationError(f"exception {pdu[1]}: {EXCEPTIONS.get(pdu[1], 'not a known one')}", pdu[1])
+    if pdu[0] != function:
+        raise MalformedFrame(f"function {pdu[0]} does not answer {function}")
+    if len(pdu) != 2 + pdu[1]:
+        raise LengthMismatch(f"the byte count says {pdu[1]}, {len(pdu) - 2} bytes follow")
+    return pdu[2:]
+
+
+def _whole(pdu: bytes, length: int) -> None:
+    if len(pdu) != length:
+        raise LengthMismatch(f"{len(pdu)} bytes where {length} are due")
+
+
+def _bits(data: bytes, count: int) -> list[int]:
+    return [data[position // 8] >> position % 8 & 1 for position in range(count)]
+
+
+# type -> registers
+TYPE_LENGTH = {
+    "u16": 1, "i16": 1, "bcd16": 1,
+    "u32": 2, "i32": 2, "f32": 2, "bcd32": 2,
+    "u64": 4, "i64": 4, "f64": 4,
+}  # fmt: skip
+ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
+_STRUCTS = {
+    "u16": struct.Struct(">H"),
+    "i16": struct.Struct(">h"),
+    "u32": struct.Struct(">I"),
+    "i32": struct.Struct(">i"),
+    "u64": struct.Struct(">Q"),
+    "i64": struct.Struct(">q"),
+    "f32": struct.Struct(">f"),
+    "f64": struct.Struct(">d"),
+}
+
+
+def _ordered(words: Sequence[int], order: str) -> bytes:
+    """Lay registers out high byte first."""
+    if order not in ORDERS:
+        raise Unsupported(f"register order {order}")
+    turned = words[::-1] if order in ("CDAB", "DCBA") else words
+    return struct.pack(f"{'<' if order in ('BADC', 'DCBA') else '>'}{len(turned)}H", *turned)
+
+
+def decode_registers(words: Sequence[int], type_: str, order: str = "ABCD") -> Decimal | str | None:
+    """Read a number or a text from registers.
+
+    Shape: None for a float that is not a number; a text ends at its first NUL.
+
+    Raises: LengthMismatch for too few or many registers, MalformedFrame for a bad BCD digit, Unsupported.
+    """
+    data = _ordered(words, order)
+    if type_ == "str":
+        return data.split(b"\0", 1)[0].decode("latin-1").strip()
+    if type_ not in TYPE_LENGTH:
+        raise Unsupported(f"register type {type_}")
+    if len(words) != TYPE_LENGTH[type_]:
+        raise LengthMismatch(f"a {type_} has {TYPE_LENGTH[type_]} registers, not {len(words)}")
+    if type_.startswith("bcd"):
+        digits = data.hex()
+        if not digits.isdecimal():
+            raise MalformedFrame(f"{digits} is not BCD")
+        return Decimal(int(digits))
+    (value,) = _STRUCTS[type_].unpack(data)
+    if type_ == "f32":
+        return decimal_from_float32(value) if abs(value) < float("inf") else None
+    if type_ == "f64":
+        return Decimal(repr(value)) if abs(value) < float("inf") else None
+    return Decimal(value)
+
+
+def encode_registers(value: Decimal, type_: str, order: str = "ABCD") -> list[int]:
+    """Write a number into registers; the simulator's side.
+
+    Raises: ValueError for a value that does not fit, Unsupported.
+    """
+    if type_ not in TYPE_LENGTH:
+        raise Unsupported(f"register type {type_}")
+    length = TYPE_LENGTH[type_]
+    if type_.startswith("bcd"):
+        digits = f"{int(value):0{4 * length}d}"
+        if value < 0 or value != int(value) or len(digits) > 4 * length:
+            raise ValueError(f"{value} does not fit {type_}")
+        data = bytes.fromhex(digits)
+    elif type_ in ("f32", "f64"):
+        data = _STRUCTS[type_].pack(float(value))
+    else:
+        if value != int(value):
+            raise ValueError(f"{value} is not whole and {type_} is")
+        try:
+            data = _STRUCTS[type_].pack(int(value))
+        except struct.error:
+            raise ValueError(f"{value} does not fit {type_}") from None
+    words = struct.unpack(f"{'<' if order in ('BADC', 'DCBA') else '>'}{length}H", data)
+    return list(words[::-1] if order in ("CDAB", "DCBA") else words)

@@ -1,0 +1,163 @@
+"""What the demonstration proves: nothing lost, nothing doubled, and bills equal to the meters' own word."""
+
+import bisect
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LANES = ("safety", "control", "billing", "telemetry")
+BILLED_POINTS = {"kWh": "energyImportTotal", "m3": "volumeTotal"}
+
+Lanes = Mapping[str, Mapping[str, Any]]
+
+
+async def lanes(demo: Any) -> Lanes:
+    """Ask the gateway what it has accepted and what still waits."""
+    status = await demo.json("edge", "-c", "edge.toml", "buffer", "status")
+    found: Lanes = status["lanes"]
+    return found
+
+
+def pending(found: Lanes) -> int:
+    return sum(lane["pending"] for lane in found.values())
+
+
+def period(instant: datetime, zone: str) -> str:
+    return instant.astimezone(ZoneInfo(zone)).strftime("%Y-%m")
+
+
+def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.close()
+
+
+def meters_read_since(path: Path, since_ms: int) -> set[str]:
+    """Name the meters with a good register reading at the centre taken since an instant."""
+    rows = query(
+        path,
+        "SELECT DISTINCT device.code FROM latest JOIN series ON series.id = latest.series_id"
+        " JOIN device ON device.id = series.device_id"
+        " WHERE latest.quality = 0 AND latest.taken_at >= ? AND series.point IN (?, ?)",
+        (since_ms, *BILLED_POINTS.values()),
+    )
+    return {code for (code,) in rows}
+
+
+async def arrived(demo: Any, accepted: Lanes) -> bool:
+    """Tell whether everything accepted by then is at the centre, expanded."""
+    now = await lanes(demo)
+    if any(now[lane]["acked_seq"] < accepted[lane]["next_seq"] - 1 for lane in LANES):
+        return False
+    path = demo.folder / "central/central.db"
+    return not query(path, "SELECT 1 FROM batch WHERE expanded_at IS NULL LIMIT 1")
+
+
+def delivery(folder: Path, witness: Sequence[Lanes]) -> dict[str, int]:
+    """Compare what the gateway said it had accepted, again and again, with what the centre has.
+
+    Shape: ``witness`` are the gateway's answers in order, before and after it was killed: a
+    number once given out must never be given out again, so a count that falls is a loss too.
+    """
+    last = witness[-1]
+    accepted = sum(last[lane]["next_seq"] - 1 for lane in LANES)
+    forgotten = sum(
+        max(0, before[lane]["next_seq"] - after[lane]["next_seq"])
+        for before, after in zip(witness, witness[1:], strict=False)
+        for lane in LANES
+    )
+    rows = query(
+        folder / "central/central.db",
+        "SELECT batch.lane, record.seq, count(*) FROM (SELECT batch_id, seq FROM reading UNION ALL"
+        " SELECT batch_id, seq FROM event WHERE batch_id IS NOT NULL) AS record"
+        " JOIN batch ON batch.id = record.batch_id GROUP BY batch.gateway_id, batch.epoch, batch.lane, record.seq",
+    )
+    central = [(lane, seq, count) for lane, seq, count in rows if seq < last[LANES[lane]]["next_seq"]]
+    return {
+        "accepted": accepted,
+        "central": len(central),
+        "lost": accepted - len(central) + forgotten,
+        "duplicated": sum(count - 1 for _, _, count in rows),
+    }
+
+
+class Meters:
+    """What the simulated meters wrote down before they answered: the truth the bills are held against."""
+
+    def __init__(self, journal: Path) -> None:
+        self._served: dict[tuple[str, str], list[tuple[int, Decimal]]] = defaultdict(list)
+        for line in journal.read_text().splitlines():
+            entry = json.loads(line)
+            at = round(datetime.fromisoformat(entry["served_at"]).timestamp() * 1000)
+            self._served[entry["meter"], entry["point"]].append((at, Decimal(entry["value"])))
+
+    def said(self, meter: str, point: str, taken_ms: int) -> Decimal | None:
+        """Give the register the meter last put on the wire before a reading was taken."""
+        served = self._served[meter, point]
+        position = bisect.bisect_right(served, (taken_ms, Decimal("Infinity")))
+        return served[position - 1][1] if position else None
+
+
+async def bills(demo: Any, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Hold every line of every bill against the meters."""
+    meters = Meters(demo.folder / "journal.jsonl")
+    listed = await demo.json("central", "bill", "list")
+    numbers = [bill["number"] for bill in listed["bills"]]
+    wrong: list[str] = [f"{parked['account']} was parked: {parked['reason']}" for parked in run["parked"]]
+    metered: dict[str, Decimal] = defaultdict(Decimal)
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    for number in numbers:
+        bill = await demo.json("central", "bill", "show", number)
+        if sum(Decimal(line["amount"]) for line in bill["lines"]) != Decimal(bill["total"]):
+            wrong.append(f"{number}: its lines do not sum to {bill['total']}")
+        for line in bill["lines"]:
+            trace, unit = line["trace"], line["unit"]
+            said = [meters.said(*_read(trace, which, BILLED_POINTS[unit])) for which in ("opening", "closing")]
+            billed[unit] += Decimal(line["quantity"])
+            if None in said:
+                wrong.append(f"{number}: the meter never said what line {line['description']} is made of")
+                continue
+            opening, closing = said
+            delivered = closing - opening  # type: ignore[operator]
+            metered[unit] += delivered
+            if delivered != Decimal(line["quantity"]):
+                wrong.append(f"{number}: {line['quantity']} {unit} billed, {delivered} delivered")
+    wrong += [f"{count} readings at the centre differ from what the meter said" for count in _misread(demo, meters) if count]
+    for text in wrong:
+        print(f"demo: WRONG {text}", flush=True)
+    figures = {
+        "bills": len(numbers),
+        "bill_errors": len(wrong),
+        "metered": _figures(metered),
+        "billed": _figures(billed),
+    }
+    return {**figures, "parked": len(run["parked"])}
+
+
+def _read(trace: Mapping[str, Any], which: str, point: str) -> tuple[str, str, int]:
+    at = datetime.fromisoformat(trace[which]["taken_at"])
+    return trace["meter"]["device"], point, round(at.timestamp() * 1000)
+
+
+def _misread(demo: Any, meters: Meters) -> Iterable[int]:
+    """Count register readings at the centre that are not what the meter had just answered."""
+    rows = query(
+        demo.folder / "central/central.db",
+        "SELECT device.code, series.point, taken_at, mantissa, exponent FROM reading"
+        " JOIN series ON series.id = reading.series_id JOIN device ON device.id = series.device_id"
+        " WHERE quality = 0 AND mantissa IS NOT NULL AND series.point IN (?, ?)",
+        tuple(BILLED_POINTS.values()),
+    )
+    yield sum(meters.said(code, point, at) != Decimal(mantissa).scaleb(exponent) for code, point, at, mantissa, exponent in rows)
+
+
+def _figures(sums: Mapping[str, Decimal]) -> dict[str, str]:
+    return {"kwh": f"{sums['kWh']}", "m3": f"{sums['m3']}"}
