@@ -1,0 +1,118 @@
+"""The composition root: what the server is made of, started and stopped in order."""
+
+import asyncio
+import errno
+import logging
+import signal
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from sqlalchemy import text
+
+from central_server import web as shell
+from central_server.config import Config
+from central_server.dashboard import views as dashboard
+from central_server.db import Database
+from central_server.devices.service import GatewayWatch
+from central_server.errors import UsageError
+from central_server.live import Hub
+from central_server.sync import views as sync
+from central_server.telemetry.expansion import Expander
+from central_server.web import CONFIG, DB, HUB, POLICIES, Policy, Route
+
+log = logging.getLogger("central")
+
+_BODY_LIMIT = 1024 * 1024  # a form; the gateways' bodies have their own limit
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """Say that the process answers."""
+    return web.json_response({"ok": True})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Say that the database answers as well."""
+    async with request.app[DB].read() as connection:
+        await connection.execute(text("SELECT 1"))
+    return web.json_response({"ok": True})
+
+
+def routes() -> list[Route]:
+    """Give every route of the server; the tests walk this table."""
+    return [
+        Route("GET", "/healthz", healthz, Policy.PUBLIC),
+        Route("GET", "/readyz", readyz, Policy.PUBLIC),
+        *sync.routes(),
+        *dashboard.routes(),
+    ]
+
+
+def build_app(config: Config, db: Database) -> web.Application:
+    """Put the server together; the database must be of this version."""
+    app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=_BODY_LIMIT, logger=log)
+    app[DB], app[CONFIG], app[HUB] = db, config, Hub()
+    app[POLICIES] = {}
+    app[sync.EXPANDER] = Expander(db, app[HUB])
+    app.on_response_prepare.append(shell.add_security_headers)
+    app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(_background)
+    dashboard.set_up(app)
+    shell.add_routes(app, routes())
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[HUB].close()
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    """Run what works beside the requests, and end it with the server."""
+    tasks = [
+        asyncio.create_task(app[sync.EXPANDER].run(), name="expansion"),
+        asyncio.create_task(GatewayWatch(app[DB], app[HUB]).run(), name="gateway-watch"),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def serve(config: Config, db: Database) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises: UsageError for an address that cannot be had.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(build_app(config, db), access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise _unusable(config, error) from None
+    address = runner.addresses[0]
+    log.info("ready: http://%s:%d/", address[0], address[1])
+    await stop.wait()
+    log.info("stopping")
+    await runner.cleanup()
+
+
+def _unusable(config: Config, error: OSError) -> UsageError:
+    where = f"{config.host}:{config.port}"
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(
+            "port_in_use",
+            "{where} is in use by another program, perhaps another centre. Stop it, or change 'listen' in {file}.",
+            where=where,
+            file=str(config.file),
+        )
+    return UsageError(
+        "address_unusable",
+        "The server cannot listen on {where}: {reason}. Change 'listen' in {file}.",
+        where=where,
+        reason=error.strerror or str(error),
+        file=str(config.file),
+    )

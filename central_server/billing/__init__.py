@@ -1,0 +1,1 @@
+"""From the registers of meters to bills: tariffs, pricing, runs and their evidence."""

@@ -1,0 +1,366 @@
+"""The SQL of a run: what it reads, and what it writes."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal, localcontext
+from typing import Any, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from central_server.billing.canonical import canonical_json
+from central_server.billing.money import EXACT
+from central_server.billing.period import Period, local_day
+from central_server.billing.plan import Billed, Installed, Point, Window
+from central_server.billing.run import RunResult, SiteRun, line_row, totals
+from central_server.billing.trace import BatchRef, Meter, Read
+from central_server.schema import (
+    batch,
+    bill,
+    bill_line,
+    bill_run,
+    building,
+    device,
+    gateway,
+    installation,
+    metering_point,
+    owner,
+    ownership,
+    reading,
+    series,
+    site,
+    unit,
+)
+from protocols.quantity import Quality, from_scaled
+from protocols.sync import Lane
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+DUE_AFTER = timedelta(days=15)
+
+# Only these reach a bill.
+_BELIEVED = (Quality.GOOD.value, Quality.SUBSTITUTED.value)
+_NATURAL_UNIT = {"electricity": "kWh", "water": "m3"}
+
+
+class Site(NamedTuple):
+    """A site to bill, and the zone its months are counted in."""
+
+    id: int
+    code: str
+    zone: str
+
+
+class Unit(NamedTuple):
+    """A unit with its metering points; ``owner`` is empty where nobody is recorded."""
+
+    id: int
+    code: str
+    owner: str
+    points: tuple[Point, ...]
+
+
+async def sites(conn: AsyncConnection, code: str | None) -> list[Site]:
+    """Give all sites, or the one with a code."""
+    query = select(site.c.id, site.c.code, site.c.zone).order_by(site.c.code)
+    if code is not None:
+        query = query.where(site.c.code == code)
+    return [Site(*row) for row in await conn.execute(query)]
+
+
+async def newest_line(conn: AsyncConnection) -> int:
+    """Give the mark that every issued line moves, for compare-and-set."""
+    return int(await conn.scalar(select(func.coalesce(func.max(bill_line.c.id), 0))) or 0)
+
+
+async def bill_count(conn: AsyncConnection, period: Period) -> int:
+    """Count the bills of a period over all sites; numbers go on from here."""
+    return int(await conn.scalar(select(func.count()).select_from(bill).where(bill.c.period == str(period))) or 0)
+
+
+async def units(conn: AsyncConnection, where: Site, window: Window) -> list[Unit]:
+    """Load a site's units that have metering points, in the order of their codes."""
+    installed, billed = await _installed(conn, where), await _billed(conn, where)
+    used, owners = await _used(conn, where, window.period), await _owners(conn, where, window)
+    query = select(
+        unit.c.id.label("unit_id"),
+        unit.c.code.label("unit_code"),
+        metering_point.c.id,
+        metering_point.c.code,
+        metering_point.c.kind,
+        metering_point.c.tariff,
+    ).order_by(building.c.code, unit.c.code, metering_point.c.code)
+    found: dict[int, Unit] = {}
+    for row in await conn.execute(_of_site(query, where)):
+        point = Point(
+            id=row.id,
+            code=row.code,
+            kind=row.kind,
+            tariff_code=row.tariff,
+            installed=tuple(installed.get(row.id, ())),
+            billed=billed.get(row.id),
+            used_in=used.get(row.id, {}),
+        )
+        before = found.get(row.unit_id) or Unit(row.unit_id, row.unit_code, "、".join(owners.get(row.unit_id, ())), ())
+        found[row.unit_id] = before._replace(points=(*before.points, point))
+    return list(found.values())
+
+
+async def last_good(conn: AsyncConnection, series_id: int, from_at: int, until: int) -> Read | None:
+    """Give the last reading to be believed in [from_at, until]."""
+    query = _reads().where(*_good(series_id, from_at, until))
+    row = (await conn.execute(query.order_by(reading.c.taken_at.desc(), reading.c.id.desc()).limit(1))).first()
+    return _read(row) if row else None
+
+
+async def first_good(conn: AsyncConnection, series_id: int, from_at: int, until: int | None) -> Read | None:
+    """Give the first reading to be believed in [from_at, until], with no end if that is None."""
+    query = _reads().where(*_good(series_id, from_at, until))
+    row = (await conn.execute(query.order_by(reading.c.taken_at, reading.c.id).limit(1))).first()
+    return _read(row) if row else None
+
+
+async def step_back(conn: AsyncConnection, series_id: int, opening: Read, until: int) -> tuple[Decimal, Decimal] | None:
+    """Find the first place after the opening read where a register decreases: (before, after)."""
+    after_opening = await first_good(conn, series_id, opening.at + 1, until)
+    if after_opening and after_opening.value < opening.value:
+        return opening.value, after_opening.value
+    order = (reading.c.taken_at, reading.c.id)
+    pairs = (
+        select(
+            reading.c.taken_at,
+            reading.c.id,
+            reading.c.mantissa,
+            reading.c.exponent,
+            func.lag(reading.c.mantissa).over(order_by=order).label("mantissa_before"),
+            func.lag(reading.c.exponent).over(order_by=order).label("exponent_before"),
+        )
+        .where(*_good(series_id, opening.at, until))
+        .subquery()
+    )
+    # Equal exponents compare as integers in SQL, exactly; the few unequal pairs are compared here.
+    doubtful = (
+        select(pairs)
+        .where(
+            pairs.c.mantissa_before.is_not(None),
+            or_(pairs.c.mantissa < pairs.c.mantissa_before, pairs.c.exponent != pairs.c.exponent_before),
+        )
+        .order_by(pairs.c.taken_at, pairs.c.id)
+    )
+    for row in await conn.execute(doubtful):
+        before = from_scaled(row.mantissa_before, row.exponent_before)
+        after = from_scaled(row.mantissa, row.exponent)
+        if after < before:
+            return before, after
+    return None
+
+
+async def issue(conn: AsyncConnection, result: RunResult, now: int, created_by: str) -> None:
+    """Write a run's bills; the caller's transaction makes them all or none."""
+    for each in result.sites:
+        if each.bills:
+            await _issue_site(conn, each, now, created_by)
+
+
+async def _issue_site(conn: AsyncConnection, run: SiteRun, now: int, created_by: str) -> None:
+    zone = ZoneInfo((await conn.execute(select(site.c.zone).where(site.c.id == run.site_id))).scalar_one())
+    written = await conn.execute(
+        insert(bill_run)
+        .values(
+            site_id=run.site_id,
+            period=str(run.window.period),
+            through_at=run.window.through_at,
+            created_at=now,
+            created_by=created_by,
+            input_hash=run.input_hash,
+            output_hash=run.output_hash,
+            totals=canonical_json(totals(run)),
+        )
+        .returning(bill_run.c.id)
+    )
+    run_id = written.scalar_one()
+    due_on = (local_day(now, zone) + DUE_AFTER).isoformat()
+    bills = [
+        {
+            "number": each.number,
+            "run_id": run_id,
+            "unit_id": each.unit_id,
+            "owner_name": each.owner,
+            "period": str(run.window.period),
+            "from_at": each.from_at,
+            "through_at": each.through_at,
+            "due_on": due_on,
+            "total_fen": each.total_fen,
+            "issued_at": now,
+        }
+        for each in run.bills
+    ]
+    await conn.execute(insert(bill), bills)
+    numbers = select(bill.c.number, bill.c.id).where(bill.c.run_id == run_id)
+    ids = {row.number: row.id for row in await conn.execute(numbers)}
+    lines = [
+        {"bill_id": ids[each.number], "metering_point_id": line.point.id, **_stored(line_row(position, line))}
+        for each in run.bills
+        for position, line in enumerate(each.lines, start=1)
+    ]
+    await conn.execute(insert(bill_line), lines)
+
+
+def _stored(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "trace": canonical_json(row["trace"])}
+
+
+async def _installed(conn: AsyncConnection, where: Site) -> dict[int, list[Installed]]:
+    query = (
+        select(
+            installation,
+            device.c.name.label("device_name"),
+            series.c.id.label("series_id"),
+            series.c.unit,
+            metering_point.c.kind,
+        )
+        .select_from(
+            installation.join(metering_point, installation.c.metering_point_id == metering_point.c.id)
+            .join(unit, metering_point.c.unit_id == unit.c.id)
+            .join(building, unit.c.building_id == building.c.id)
+            .outerjoin(gateway, gateway.c.edge_id == installation.c.edge_id)
+            .outerjoin(device, and_(device.c.gateway_id == gateway.c.id, device.c.code == installation.c.device_code))
+            .outerjoin(series, and_(series.c.device_id == device.c.id, series.c.point == installation.c.point))
+        )
+        .where(building.c.site_id == where.id)
+        .order_by(installation.c.metering_point_id, installation.c.from_at, installation.c.id, series.c.unit)
+    )
+    found: dict[int, dict[int, Installed]] = {}
+    for row in await conn.execute(query):
+        of_point = found.setdefault(row.metering_point_id, {})
+        # A register has one unit; should it ever have had two, the kind of the point decides.
+        if row.id not in of_point or row.unit == _NATURAL_UNIT.get(row.kind):
+            of_point[row.id] = _one_installed(row)
+    return {point: list(each.values()) for point, each in found.items()}
+
+
+def _one_installed(row: AnyRow) -> Installed:
+    initial = None if row.initial_mantissa is None else from_scaled(row.initial_mantissa, row.initial_exponent or 0)
+    return Installed(
+        meter=Meter(row.edge_id, row.device_code, row.point),
+        name=row.device_name or row.device_code,
+        series_id=row.series_id,
+        unit=row.unit,
+        multiplier=str(row.multiplier),
+        from_at=row.from_at,
+        to_at=row.to_at,
+        initial=initial,
+    )
+
+
+async def _billed(conn: AsyncConnection, where: Site) -> dict[int, Billed]:
+    newest = (
+        select(
+            bill_line.c.metering_point_id,
+            func.max(bill_line.c.opening_at).label("opening_at"),
+            func.max(bill.c.through_at).label("through_at"),
+        )
+        .join(bill, bill_line.c.bill_id == bill.c.id)
+        .group_by(bill_line.c.metering_point_id)
+        .subquery()
+    )
+    query = (
+        select(bill_line.c.metering_point_id, bill_line.c.trace, newest.c.through_at)
+        .join(
+            newest,
+            and_(
+                newest.c.metering_point_id == bill_line.c.metering_point_id,
+                newest.c.opening_at == bill_line.c.opening_at,
+            ),
+        )
+        .join(metering_point, metering_point.c.id == bill_line.c.metering_point_id)
+        .join(unit, unit.c.id == metering_point.c.unit_id)
+        .join(building, building.c.id == unit.c.building_id)
+        .where(building.c.site_id == where.id)
+    )
+    return {row.metering_point_id: _one_billed(row) for row in await conn.execute(query)}
+
+
+def _one_billed(row: AnyRow) -> Billed:
+    trace = json.loads(row.trace)
+    meter = Meter(trace["meter"]["gateway"], trace["meter"]["device"], trace["register"])
+    return Billed(meter, Read.from_json(trace["closing"]), row.through_at)
+
+
+async def _used(conn: AsyncConnection, where: Site, period: Period) -> dict[int, dict[str, Decimal]]:
+    """Sum the billed use of the calendar year by metering point and period."""
+    query = (
+        select(bill_line.c.metering_point_id, bill.c.period, bill_line.c.quantity)
+        .join(bill, bill_line.c.bill_id == bill.c.id)
+        .join(metering_point, metering_point.c.id == bill_line.c.metering_point_id)
+        .join(unit, unit.c.id == metering_point.c.unit_id)
+        .join(building, building.c.id == unit.c.building_id)
+        .where(building.c.site_id == where.id, bill.c.period.like(f"{period.year:04d}-%"))
+    )
+    used: dict[int, dict[str, Decimal]] = {}
+    with localcontext(EXACT):
+        for row in (await conn.execute(query)).all():
+            of_point = used.setdefault(row.metering_point_id, {})
+            of_point[row.period] = of_point.get(row.period, Decimal(0)) + Decimal(row.quantity)
+    return used
+
+
+async def _owners(conn: AsyncConnection, where: Site, window: Window) -> dict[int, list[str]]:
+    """Name who owns each unit on the last day that is billed."""
+    day = local_day(window.through_at - 1, ZoneInfo(where.zone)).isoformat()
+    query = (
+        select(ownership.c.unit_id, owner.c.name)
+        .join(owner, ownership.c.owner_id == owner.c.id)
+        .join(unit, ownership.c.unit_id == unit.c.id)
+        .join(building, unit.c.building_id == building.c.id)
+        .where(
+            building.c.site_id == where.id,
+            ownership.c.from_on <= day,
+            or_(ownership.c.to_on.is_(None), ownership.c.to_on > day),
+        )
+        .order_by(owner.c.code)
+    )
+    owners: dict[int, list[str]] = {}
+    for row in await conn.execute(query):
+        owners.setdefault(row.unit_id, []).append(row.name)
+    return owners
+
+
+def _of_site(query: Select[Any], where: Site) -> Select[Any]:
+    return query.select_from(
+        metering_point.join(unit, metering_point.c.unit_id == unit.c.id).join(
+            building, unit.c.building_id == building.c.id
+        )
+    ).where(building.c.site_id == where.id)
+
+
+def _reads() -> Select[Any]:
+    return select(
+        reading.c.taken_at,
+        reading.c.mantissa,
+        reading.c.exponent,
+        reading.c.quality,
+        reading.c.seq,
+        batch.c.epoch,
+        batch.c.lane,
+        batch.c.digest,
+        gateway.c.edge_id,
+    ).select_from(
+        reading.join(batch, reading.c.batch_id == batch.c.id).join(gateway, batch.c.gateway_id == gateway.c.id)
+    )
+
+
+def _good(series_id: int, from_at: int, until: int | None) -> list[ColumnElement[bool]]:
+    wanted = [
+        reading.c.series_id == series_id,
+        reading.c.taken_at >= from_at,
+        reading.c.quality.in_(_BELIEVED),
+        reading.c.mantissa.is_not(None),
+    ]
+    return wanted if until is None else [*wanted, reading.c.taken_at <= until]
+
+
+def _read(row: AnyRow) -> Read:
+    where = BatchRef(row.edge_id, row.epoch, Lane(row.lane).word, row.seq, row.digest)
+    return Read(row.taken_at, from_scaled(row.mantissa, row.exponent), Quality(row.quality), where)

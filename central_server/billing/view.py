@@ -1,0 +1,98 @@
+"""Issued bills as the dashboard and the command line show them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from central_server.billing.money import plain, yuan
+from central_server.billing.period import to_iso
+from central_server.billing.trace import Read
+
+
+class BillSummary(NamedTuple):
+    """A bill in a list. Units: instants in ms since the epoch, money in fen."""
+
+    number: str
+    period: str
+    site: str
+    unit: str
+    owner: str
+    from_at: int
+    through_at: int
+    due_on: str
+    issued_at: int
+    total_fen: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "period": self.period,
+            "site": self.site,
+            "unit": self.unit,
+            "owner": self.owner,
+            "from": to_iso(self.from_at),
+            "through": to_iso(self.through_at),
+            "due_on": self.due_on,
+            "issued_at": to_iso(self.issued_at),
+            "total": yuan(self.total_fen),
+        }
+
+
+class BillPage(NamedTuple):
+    """Some bills of ``total`` that match."""
+
+    total: int
+    items: tuple[BillSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """A bill line; ``trace`` is its evidence as stored, ``unit_price`` is None where tiers apply."""
+
+    position: int
+    point: str
+    description_key: str
+    kind: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal | None
+    amount_fen: int
+    opening: Read
+    closing: Read
+    trace: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "metering_point": self.point,
+            "description": self.description_key,
+            "kind": self.kind,
+            "quantity": plain(self.quantity),
+            "unit": self.unit,
+            "unit_price": None if self.unit_price is None else plain(self.unit_price),
+            "amount": yuan(self.amount_fen),
+            "trace": dict(self.trace),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BillView:
+    """An issued bill with all its lines; ``zone`` is the site's, for showing instants."""
+
+    summary: BillSummary
+    building: str
+    zone: str
+    lines: tuple[LineView, ...]
+    run_input_hash: str
+    run_output_hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the bill as ``central bill show --json`` prints it."""
+        return {
+            **self.summary.to_json(),
+            "building": self.building,
+            "zone": self.zone,
+            "lines": [each.to_json() for each in self.lines],
+            "run": {"input_hash": self.run_input_hash, "output_hash": self.run_output_hash},
+        }

@@ -1,0 +1,278 @@
+"""The ``central`` command: run the server, open accounts, let gateways in, import records, bill."""
+
+import asyncio
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from central_server import auth
+from central_server.app import serve
+from central_server.billing.commands import bill_app, tariff_app
+from central_server.billing.tariff import load_tariffs
+from central_server.config import Config, find_config, load_config
+from central_server.context import open_context
+from central_server.db import Database
+from central_server.devices import service as devices
+from central_server.errors import CentralError, UsageError
+from central_server.migrate import database_version, migrate
+from central_server.records.model import read_records
+from central_server.records.service import import_records
+from protocols.toml import Fault, SettingsError
+
+app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+user_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
+edge_app = typer.Typer(help="Gateways: let in, list, shut out.", no_args_is_help=True)
+records_app = typer.Typer(help="Sites, buildings, units, owners and meters.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+app.add_typer(edge_app, name="edge")
+app.add_typer(records_app, name="records")
+app.add_typer(tariff_app, name="tariff")
+app.add_typer(bill_app, name="bill")
+
+T = TypeVar("T")
+_NO, _WRONG = 1, 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def settings(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", envvar="GATEHOUSE_CENTRAL_CONFIG", help="Settings file; default ./central.toml."
+        ),
+    ] = None,
+) -> None:
+    """Run the centre of Gatehouse and work with what it knows."""
+    ctx.obj = config
+
+
+@app.command("run")
+def run(ctx: typer.Context) -> None:
+    """Serve until SIGTERM or Ctrl-C. A new database is made at the first start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+    async def work() -> None:
+        config = load_config(find_config(ctx.obj))
+        db = Database(config.database)
+        try:
+            if await database_version(db) is None:
+                await migrate(db)
+        finally:
+            await db.close()
+        async with open_context(ctx.obj) as (config, db):
+            await serve(config, db)
+
+    _do(work(), as_json=False)
+
+
+@app.command("migrate")
+def migrate_database(ctx: typer.Context, as_json: Json = False) -> None:
+    """Bring the database to this version's schema; a newer one is refused untouched."""
+
+    async def work() -> tuple[str | None, str]:
+        async with open_context(ctx.obj, must_be_current=False) as (_, db):
+            return await migrate(db)
+
+    before, after = _do(work(), as_json)
+    if as_json:
+        typer.echo(json.dumps({"before": before, "after": after}))
+    else:
+        typer.echo(
+            f"The database has schema {after}"
+            + (" already." if before == after else f" now (before: {before or 'none'}).")
+        )
+
+
+@user_app.command("add")
+def add_user(
+    ctx: typer.Context,
+    login: Annotated[str, typer.Argument(help="What the person signs in with.")],
+    name: Annotated[str, typer.Option("--name", help="How the person is shown; default: the login.")] = "",
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Open an account. Without --password-stdin a password is made and printed once."""
+    if lang not in ("zh", "en"):
+        _fail(
+            UsageError("bad_language", "'{lang}' is not a language of the pages; write zh or en.", lang=lang), as_json
+        )
+    password, is_given = _password(password_stdin)
+    _on_database(ctx, lambda _, db: auth.add_account(db, login, name, lang, password), as_json)
+    _print_password(login, None if is_given else password, as_json)
+
+
+@user_app.command("reset")
+def reset_user(
+    ctx: typer.Context,
+    login: Annotated[str, typer.Argument(help="Whose password to replace.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Give an account a new password and end its sessions."""
+    password, is_given = _password(password_stdin)
+    _on_database(ctx, lambda _, db: auth.reset_password(db, login, password), as_json)
+    _print_password(login, None if is_given else password, as_json)
+
+
+@edge_app.command("invite")
+def invite(
+    ctx: typer.Context,
+    site: Annotated[str, typer.Argument(help="The site's code.")],
+    edge_id: Annotated[str, typer.Option("--id", help="The gateway's id, as in its settings.")],
+    secret_file: Annotated[
+        Path | None, typer.Option("--secret-file", help="Write the secret here (0600) instead of printing it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a gateway of this machine in: make its secret, which is shown or written once."""
+    secret = _on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
+    if secret_file is not None:
+        try:
+            secret_file.unlink(missing_ok=True)
+            secret_file.touch(mode=0o600)
+            secret_file.write_text(secret + "\n", encoding="ascii")
+        except OSError as error:
+            text = "The secret cannot be written to {file}: {reason}. Invite the gateway again with another file."
+            _fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
+    shown = {} if secret_file else {"secret": secret}
+    if as_json:
+        typer.echo(json.dumps({"edge_id": edge_id, "secret_file": str(secret_file) if secret_file else None, **shown}))
+    elif secret_file:
+        typer.echo(f"Gateway '{edge_id}' is invited; its secret is in {secret_file} (0600).")
+    else:
+        typer.echo(f"Gateway '{edge_id}' is invited. Put this secret into its secret_file; it is not shown again:")
+        typer.echo(secret)
+
+
+@edge_app.command("list")
+def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
+    """List the gateways and when each was last heard."""
+    rows = _on_database(ctx, lambda _, db: devices.list_gateways(db), as_json)
+    found = [
+        {
+            "edge_id": row.edge_id,
+            "site": row.site_code,
+            "name": row.name,
+            "last_seen_at": _iso(row.last_seen_at),
+            "revoked_at": _iso(row.revoked_at),
+        }
+        for row in rows
+    ]
+    if as_json:
+        typer.echo(json.dumps({"gateways": found}, ensure_ascii=False))
+    elif not found:
+        typer.echo("There is no gateway yet. Let one in with 'central edge invite SITE --id gw-1'.")
+    for row in [] if as_json else found:
+        state = "revoked" if row["revoked_at"] else f"last heard {row['last_seen_at'] or 'never'}"
+        typer.echo(f"{row['edge_id']:<20} {row['site']:<20} {state}")
+
+
+@edge_app.command("revoke")
+def revoke(ctx: typer.Context, edge_id: str, as_json: Json = False) -> None:
+    """Shut a gateway out at once; inviting it again makes a new secret."""
+    _on_database(ctx, lambda _, db: devices.revoke(db, edge_id), as_json)
+    typer.echo(json.dumps({"revoked": edge_id}) if as_json else f"Gateway '{edge_id}' is shut out.")
+
+
+@records_app.command("import")
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A records file (TOML).")],
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Import sites, buildings, owners, units and meters: all rows or none; twice changes nothing."""
+
+    async def work() -> Any:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
+            raise SettingsError([Fault(str(file), 0, "", reason, "Name a records file.")]) from None
+        records = read_records(text, str(file))
+        tariffs = load_tariffs()
+        async with open_context(ctx.obj) as (_, db):
+            return await import_records(db, records, tariffs, is_dry_run=is_dry_run)
+
+    result = _do(work(), as_json)
+    if as_json:
+        typer.echo(json.dumps({"dry_run": is_dry_run, "tables": result.tables}))
+        return
+    for table, counts in result.tables.items():
+        typer.echo(f"{table:<16} " + ", ".join(f"{number} {what}" for what, number in sorted(counts.items())))
+    typer.echo("Nothing was written (dry run)." if is_dry_run else "Imported.")
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else _utc_text(at)
+
+
+def _utc_text(at: int) -> str:
+    from_epoch = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{from_epoch:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def _password(is_stdin: bool) -> tuple[str, bool]:
+    if is_stdin:
+        return sys.stdin.readline().rstrip("\n"), True
+    return secrets.token_urlsafe(12), False
+
+
+def _print_password(login: str, password: str | None, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"login": login, "password": password}))
+    else:
+        typer.echo(f"Account '{login}' is ready." + (f" Password (shown once): {password}" if password else ""))
+
+
+def _on_database(ctx: typer.Context, work: Callable[[Config, Database], Coroutine[Any, Any, T]], as_json: bool) -> T:
+    async def opened() -> T:
+        async with open_context(ctx.obj) as (config, db):
+            return await work(config, db)
+
+    return _do(opened(), as_json)
+
+
+def _do(work: Coroutine[Any, Any, T], as_json: bool) -> T:
+    """Run a command's work; an expected error ends it with one clear text and no traceback."""
+    try:
+        return asyncio.run(work)
+    except (CentralError, SettingsError) as error:
+        _fail(error, as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _fail(error: CentralError | SettingsError, as_json: bool) -> NoReturn:
+    key = "settings" if isinstance(error, SettingsError) else error.key
+    if as_json:
+        fields = (
+            {"faults": [fault._asdict() for fault in error.faults]}
+            if isinstance(error, SettingsError)
+            else dict(error.fields)
+        )
+        typer.echo(json.dumps({"error": {"key": key, "message": str(error), "fields": fields}}, ensure_ascii=False))
+    else:
+        typer.echo(f"central: {error}" if isinstance(error, CentralError) else str(error), err=True)
+    raise typer.Exit(_WRONG if isinstance(error, (SettingsError, UsageError)) else _NO)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

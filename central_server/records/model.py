@@ -1,0 +1,178 @@
+"""A records file: what a property company knows of a site, as TOML.
+
+[[site]]            code, name, zone
+[[building]]        site, code, name
+[[owner]]           code, name
+[[unit]]            site, building, code, area_m2, owner, owned_from
+[[metering_point]]  code, site, building, unit, kind, tariff
+[[installation]]    metering_point, gateway, device, point, multiplier, from, to, initial
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from protocols.sync import is_edge_id
+from protocols.toml import Document, Fault, SettingsError, faults, parse
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(f'{value} is a binary fraction and not exact; write it in quotes: "{value}"')
+    return value
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"'{text}' is not a time zone; write one such as Asia/Shanghai") from None
+    return text
+
+
+def _gateway(text: str) -> str:
+    if not is_edge_id(text):
+        raise ValueError(f"'{text}' cannot name a gateway: small letters, digits and dashes, 32 at most")
+    return text
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise ValueError("an instant is written with its offset, such as 2026-11-01T00:00:00+08:00")
+
+
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Number = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(_Table):
+    code: Code
+    name: Text
+    zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+
+
+class Building(_Table):
+    site: Code
+    code: Code
+    name: Text
+
+
+class Owner(_Table):
+    code: Code
+    name: Text
+
+
+class Unit(_Table):
+    site: Code
+    building: Code
+    code: Code
+    area_m2: Number | None = None
+    owner: Code | None = None
+    owned_from: date | None = None
+
+
+class MeteringPoint(_Table):
+    code: Code
+    site: Code
+    building: Code
+    unit: Code
+    kind: Literal["electricity", "water"]
+    tariff: Code
+
+
+class Installation(_Table):
+    metering_point: Code
+    gateway: Annotated[str, AfterValidator(_gateway)]
+    device: Code
+    point: Code
+    multiplier: Annotated[Number, Field(gt=0)] = Decimal(1)
+    from_: Instant = Field(alias="from")
+    to: Instant | None = None
+    initial: Number | None = None
+
+
+class Records(_Table):
+    """Everything in a records file, in the order in which it can be stored."""
+
+    site: tuple[Site, ...] = ()
+    building: tuple[Building, ...] = ()
+    owner: tuple[Owner, ...] = ()
+    unit: tuple[Unit, ...] = ()
+    metering_point: tuple[MeteringPoint, ...] = ()
+    installation: tuple[Installation, ...] = ()
+
+
+_TABLES: dict[str, type[_Table]] = {
+    "site": Site,
+    "building": Building,
+    "owner": Owner,
+    "unit": Unit,
+    "metering_point": MeteringPoint,
+    "installation": Installation,
+}
+_KNOWN = {"": list(_TABLES)} | {
+    name: [field.alias or key for key, field in table.model_fields.items()] for name, table in _TABLES.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsFile:
+    """A checked file and the lines of its rows."""
+
+    document: Document
+    records: Records
+
+    def fault(self, table: str, index: int, key: str, message: str, remedy: str = "") -> Fault:
+        return self.document.fault((table, index, key), message, remedy)
+
+
+def read_records(text: str, file: str) -> RecordsFile:
+    """Check the text of a records file as far as it can be checked without the database.
+
+    Raises: SettingsError with every fault found.
+    """
+    document = parse(text, file)
+    try:
+        records = Records.model_validate(document.data)
+    except ValidationError as error:
+        raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
+    found = RecordsFile(document, records)
+    if doubled := list(_doubled(found)):
+        raise SettingsError(doubled)
+    return found
+
+
+def row_key(row: Any) -> tuple[Any, ...]:
+    """Give what makes a row itself; importing it again changes the rest."""
+    match row:
+        case Building() | Unit():
+            return tuple(getattr(row, name) for name in ("site", "building", "code") if hasattr(row, name))
+        case Installation():
+            return (row.metering_point, row.from_)
+        case _:
+            return (row.code,)
+
+
+def _doubled(found: RecordsFile) -> Iterator[Fault]:
+    for table in _TABLES:
+        seen: dict[tuple[Any, ...], int] = {}
+        for index, row in enumerate(getattr(found.records, table)):
+            key = row_key(row)
+            if key in seen:
+                line = found.document.line((table, seen[key]))
+                yield found.document.fault(
+                    (table, index), f"the same {table} stands on line {line}", "Remove one of them."
+                )
+            seen.setdefault(key, index)

@@ -1,0 +1,74 @@
+"""The gateways' HTTP: batches and status by POST."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from central_server.clock import now_ms
+from central_server.devices import service as devices
+from central_server.errors import BadRequest, Forbidden, TooLarge
+from central_server.sync import service
+from central_server.sync.store import GatewayRow
+from central_server.telemetry.expansion import Expander
+from central_server.web import DB, HUB, Policy, Route, is_local
+from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
+
+EXPANDER = web.AppKey("EXPANDER", Expander)
+_MAX_STATUS_BYTES = 512 * 1024
+_BODY_TIMEOUT_S = 20
+
+
+async def post_batch(request: web.Request) -> web.Response:
+    """Store one batch; the answer is the acknowledgement."""
+    gateway = await _gateway(request)
+    taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
+    if taken.batch_id is not None:
+        request.app[EXPANDER].wake()
+    return web.json_response({"acked": taken.acked})
+
+
+async def post_status(request: web.Request) -> web.Response:
+    """Note what a gateway says of itself; it is shown and not kept as history."""
+    gateway = await _gateway(request)
+    body = await _body(request, _MAX_STATUS_BYTES)
+    try:
+        status: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("sync_broken_status", "The status is not JSON.") from None
+    view = await devices.note_status(request.app[DB], gateway.id, status)
+    request.app[HUB].publish({"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view})
+    return web.json_response({"server_time": now_ms()})
+
+
+async def _gateway(request: web.Request) -> GatewayRow:
+    if not is_local(request):
+        raise Forbidden(
+            "sync_not_local",
+            "This version takes gateways of the same machine only, and not through a proxy: it has no certificates yet.",
+        )
+    return await service.authenticate(request.app[DB], request.headers.get("Authorization", ""))
+
+
+async def _body(request: web.Request, limit: int) -> bytes:
+    """Read a whole body. Raises: TooLarge, CentralError 408 for one that does not come."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge("sync_too_large", "The body is larger than {limit} bytes.", limit=limit)
+    data = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for chunk in request.content.iter_any():
+                data += chunk
+                if len(data) > limit:
+                    raise TooLarge("sync_too_large", "The body is larger than {limit} bytes.", limit=limit)
+    except TimeoutError:
+        raise BadRequest("sync_slow_body", "The body did not arrive in time. Send it again.") from None
+    return bytes(data)
+
+
+def routes() -> list[Route]:
+    return [
+        Route("POST", PATH_BATCHES, post_batch, Policy.GATEWAY),
+        Route("POST", PATH_STATUS, post_status, Policy.GATEWAY),
+    ]

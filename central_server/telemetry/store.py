@@ -1,0 +1,191 @@
+"""The SQL of readings: what the expansion writes and what pages read."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from central_server.schema import batch, device, event, latest, reading, series
+from protocols.sync import Event, Series
+
+
+class PendingBatch(NamedTuple):
+    """A batch of the log that is to be expanded."""
+
+    id: int
+    gateway_id: int
+    from_seq: int
+    body: bytes
+
+
+class LatestRow(NamedTuple):
+    """The last value of a series."""
+
+    series_id: int
+    device_id: int
+    point: str
+    unit: str
+    taken_at: int
+    mantissa: int | None
+    exponent: int | None
+    quality: int
+
+
+def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
+    """Insert rows, passing over those whose unique key is there already."""
+    kind = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    return kind(table).on_conflict_do_nothing()
+
+
+async def next_batch(connection: AsyncConnection) -> PendingBatch | None:
+    """Give the oldest batch that is neither expanded nor given up."""
+    query = (
+        select(batch.c.id, batch.c.gateway_id, batch.c.from_seq, batch.c.body)
+        .where(batch.c.expanded_at.is_(None), batch.c.error.is_(None))
+        .order_by(batch.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else PendingBatch(*row)
+
+
+async def mark_expanded(connection: AsyncConnection, batch_id: int, at: int) -> bool:
+    """Claim a batch as expanded; False if it was already."""
+    done = await connection.execute(
+        update(batch).where(batch.c.id == batch_id, batch.c.expanded_at.is_(None)).values(expanded_at=at)
+    )
+    return done.rowcount == 1
+
+
+async def mark_failed(connection: AsyncConnection, batch_id: int, error: str) -> None:
+    await connection.execute(update(batch).where(batch.c.id == batch_id).values(error=error[:2000]))
+
+
+async def device_ids(connection: AsyncConnection, gateway_id: int, codes: Iterable[str], at: int) -> dict[str, int]:
+    """Give the ids of a gateway's devices by code, making rows for those not heard of before."""
+    wanted = set(codes)
+    query = select(device.c.code, device.c.id).where(device.c.gateway_id == gateway_id)
+    known: dict[str, int] = dict(await connection.execute(query))
+    if missing := sorted(wanted - known.keys()):
+        fresh = {"name": "", "kind": "", "bus": "", "profile": "", "address": "", "first_seen_at": at}
+        rows = [{"gateway_id": gateway_id, "code": code, **fresh, "name": code} for code in missing]
+        await connection.execute(insert_ignoring(connection, device), rows)
+        known = dict(await connection.execute(query))
+    return {code: known[code] for code in wanted}
+
+
+async def series_ids(
+    connection: AsyncConnection, gateway_id: int, wanted: Sequence[Series], at: int
+) -> dict[Series, int]:
+    """Give the ids of series, making rows for new ones."""
+    devices = await device_ids(connection, gateway_id, {name.device for name in wanted}, at)
+    query = (
+        select(device.c.code, series.c.point, series.c.unit, series.c.id)
+        .join(device, device.c.id == series.c.device_id)
+        .where(device.c.gateway_id == gateway_id)
+    )
+
+    async def known() -> dict[Series, int]:
+        return {Series(code, point, unit): key for code, point, unit, key in await connection.execute(query)}
+
+    found = await known()
+    if missing := [name for name in wanted if name not in found]:
+        rows = [{"device_id": devices[name.device], "point": name.point, "unit": name.unit} for name in missing]
+        await connection.execute(insert_ignoring(connection, series), rows)
+        found = await known()
+    return found
+
+
+async def add_readings(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await connection.execute(insert(reading), rows)
+
+
+async def move_latest(connection: AsyncConnection, rows: Mapping[int, dict[str, Any]]) -> None:
+    """Keep the newest value of each series; a late reading never takes the place of a newer one."""
+    if not rows:
+        return
+    kind = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    statement = kind(latest)
+    columns = ("taken_at", "mantissa", "exponent", "quality", "batch_id")
+    statement = statement.on_conflict_do_update(
+        index_elements=["series_id"],
+        set_={name: statement.excluded[name] for name in columns},
+        where=statement.excluded.taken_at >= latest.c.taken_at,
+    )
+    await connection.execute(statement, list(rows.values()))
+
+
+async def add_events(
+    connection: AsyncConnection, gateway_id: int, batch_id: int, events: Sequence[tuple[int, Event]]
+) -> None:
+    rows = [
+        {
+            "gateway_id": gateway_id,
+            "batch_id": batch_id,
+            "seq": seq,
+            "kind": found.kind[:64],
+            "subject": found.subject[:128],
+            "at": found.at,
+            "body": json.dumps(found.body, ensure_ascii=False),
+        }
+        for seq, found in events
+    ]
+    if rows:
+        await connection.execute(insert(event), rows)
+
+
+async def latest_of(connection: AsyncConnection, device_id: int | None = None) -> list[LatestRow]:
+    """Give the last value of every series, of one device or of all."""
+    query = (
+        select(latest.c.series_id, series.c.device_id, series.c.point, series.c.unit)
+        .add_columns(latest.c.taken_at, latest.c.mantissa, latest.c.exponent, latest.c.quality)
+        .join(series, series.c.id == latest.c.series_id)
+        .order_by(series.c.device_id, series.c.id)
+    )
+    if device_id is not None:
+        query = query.where(series.c.device_id == device_id)
+    return [LatestRow(*row) for row in await connection.execute(query)]
+
+
+async def readings_after(
+    connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int, after_id: int, limit: int
+) -> list[tuple[int, int, int | None, int | None]]:
+    """Give a page of (id, taken_at, mantissa, exponent), oldest first, behind (``from_ms``, ``after_id``)."""
+    at, key = reading.c.taken_at, reading.c.id
+    query = (
+        select(key, at, reading.c.mantissa, reading.c.exponent)
+        .where(reading.c.series_id == series_id, at < to_ms)
+        .where(or_(at > from_ms, and_(at == from_ms, key > after_id)))
+        .order_by(at, key)
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
+
+
+async def thinned(
+    connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int, width_ms: int
+) -> list[tuple[int, int, int]]:
+    """Give (taken_at, mantissa, exponent) of the last reading with a value in each stretch of ``width_ms``."""
+    bucket = (reading.c.taken_at - from_ms) // width_ms
+    last = (
+        select(func.max(reading.c.id).label("id"))
+        .where(
+            reading.c.series_id == series_id,
+            reading.c.taken_at >= from_ms,
+            reading.c.taken_at < to_ms,
+            reading.c.mantissa.is_not(None),
+        )
+        .group_by(bucket)
+        .subquery()
+    )
+    query = (
+        select(reading.c.taken_at, reading.c.mantissa, reading.c.exponent)
+        .join(last, last.c.id == reading.c.id)
+        .order_by(reading.c.taken_at)
+    )
+    return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
