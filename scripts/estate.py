@@ -107,3 +107,23 @@ def central_toml(port: int, language: str) -> str:
     """Set up the centre."""
     values = {"listen": f"127.0.0.1:{port}", "database": "sqlite:///central/central.db"}
     return table("[central]", values | {"language": language, "zone": "Asia/Shanghai"})
+
+
+def records_toml(edge_id: str) -> str:
+    """Write what the centre knows of the estate: homes, owners, and which meter serves whom."""
+    text = table("[[site]]", {"code": "harbour", "name": "港湾一期", "zone": "Asia/Shanghai"})
+    text += table("[[building]]", {"site": "harbour", "code": "1", "name": "1 号楼"})
+    for code, owner, area in UNITS:
+        text += table("[[owner]]", {"code": f"o-{code}", "name": owner})
+        values = {"site": "harbour", "building": "1", "code": code, "area_m2": area}
+        text += table("[[unit]]", values | {"owner": f"o-{code}"})
+    for meter in METERS:
+        if meter.unit is None:
+            continue
+        place = {"site": "harbour", "building": "1", "unit": meter.unit}
+        code = f"{meter.unit}-{meter.kind}"
+        text += table("[[metering_point]]", {"code": code, **place, "kind": meter.kind, "tariff": meter.tariff})
+        values = {"metering_point": code, "gateway": edge_id, "device": meter.id, "point": meter.point}
+        # An instant is no JSON: it stands without quotes.
+        text += table("[[installation]]", values).rstrip() + "\nfrom = 2026-01-01T00:00:00+08:00\n\n"
+    return text

@@ -143,7 +143,7 @@ async def bills(demo: Any, run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(trace: Mapping[str, Any], which: str, point: str) -> tuple[str, str, int]:
-    at = datetime.fromisoformat(trace[which]["taken_at"])
+    at = datetime.fromisoformat(trace[which]["at"])
     return trace["meter"]["device"], point, round(at.timestamp() * 1000)
 
 

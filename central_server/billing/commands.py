@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -35,7 +36,7 @@ T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TariffFolder = Annotated[
     Path | None,
-    typer.Option("--tariffs", envvar="GATEHOUSE_TARIFFS", help="Folder of tariff files; default: the ones in the box."),
+    typer.Option("--tariffs", help="Folder of tariff files; default: GATEHOUSE_TARIFFS, else the ones in the box."),
 ]
 
 
@@ -207,7 +208,7 @@ def _on_database(ctx: typer.Context, as_json: bool, work: Callable[[Database], C
     """Run a use case on the configured database; a refusal ends the command with its sentence."""
 
     async def opened() -> T:
-        async with open_context(_config_file(ctx)) as (_, db):
+        async with open_context(ctx.obj) as (_, db):
             return await work(db)
 
     try:
@@ -215,12 +216,8 @@ def _on_database(ctx: typer.Context, as_json: bool, work: Callable[[Database], C
     except SettingsError as error:
         _fail(as_json, _WRONG, "bad_settings", str(error))
     except CentralError as error:
-        _fail(as_json, _WRONG if isinstance(error, UsageError) else _NO, error.key, str(error))
-
-
-def _config_file(ctx: typer.Context) -> Path | None:
-    named = ctx.find_root().params.get("config")
-    return None if named is None else Path(named)
+        code = _WRONG if isinstance(error, UsageError) else _NO
+        _fail(as_json, code, error.key, str(error), {name: str(value) for name, value in error.fields.items()})
 
 
 def _tariffs(folder: Path | None, as_json: bool) -> Mapping[str, Tariff]:
@@ -267,9 +264,11 @@ def _span(tier: Mapping[str, Any], unit: str) -> str:
     return f"{tier['from']} to {tier['to']} {unit}" if tier["to"] else f"above {tier['from']} {unit}"
 
 
-def _fail(as_json: bool, code: int, key: str, message: str) -> NoReturn:
+def _fail(
+    as_json: bool, code: int, key: str, message: str, fields: Mapping[str, str] = MappingProxyType({})
+) -> NoReturn:
     if as_json:
-        _print_json({"error": {"key": key, "message": message, "fields": {}}})
+        _print_json({"error": {"key": key, "message": message, "fields": dict(fields)}})
     else:
         typer.echo(message, err=True)
     raise typer.Exit(code)

@@ -47,7 +47,10 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class SiteRun:
-    """One site's share of a run; equal inputs give equal hashes on every machine."""
+    """One site's share of a run; equal inputs give equal hashes on every machine.
+
+    Shape: ``waiting_batches`` were received but not expanded, so that their readings are not billed yet.
+    """
 
     site_id: int
     site_code: str
@@ -55,6 +58,7 @@ class SiteRun:
     bills: tuple[Bill, ...]
     parked: tuple[Parked, ...]
     already_billed: int
+    waiting_batches: int
 
     @property
     def input_hash(self) -> str:
@@ -97,6 +101,10 @@ class RunResult:
     def already_billed(self) -> int:
         return sum(site.already_billed for site in self.sites)
 
+    @property
+    def waiting_batches(self) -> int:
+        return sum(site.waiting_batches for site in self.sites)
+
     def to_json(self) -> dict[str, Any]:
         """Give the run as ``central bill run --json`` prints it."""
         return {
@@ -109,6 +117,7 @@ class RunResult:
             "metered": metered(self.lines),
             "parked": [each._asdict() for each in self.parked],
             "already_billed": self.already_billed,
+            "waiting_batches": self.waiting_batches,
             "input_hash": _joined([site.input_hash for site in self.sites]),
             "output_hash": _joined([site.output_hash for site in self.sites]),
         }
@@ -159,7 +168,7 @@ def _line_input(bill: Bill, each: Line) -> dict[str, Any]:
         "unit": bill.unit_code,
         "owner": bill.owner,
         "point": each.point.code,
-        "meter": list(reason.meter),
+        "meter": [*reason.meter, reason.meter_name],
         "opening": reason.opening.to_json(reason.unit),
         "closing": reason.closing.to_json(reason.unit),
         "multiplier": plain(reason.multiplier),

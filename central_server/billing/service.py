@@ -166,7 +166,8 @@ async def _plan_site(
         if lines:
             number += 1
             bills.append(_bill(unit, lines, window, number))
-    return SiteRun(site.id, site.code, window, tuple(bills), tuple(parked), already)
+    waiting = await store.waiting_batches(conn, site)
+    return SiteRun(site.id, site.code, window, tuple(bills), tuple(parked), already, waiting)
 
 
 def _bill(unit: Unit, lines: list[Line], window: Window, number: int) -> Bill:

@@ -79,6 +79,16 @@ async def bill_count(conn: AsyncConnection, period: Period) -> int:
     return int(await conn.scalar(select(func.count()).select_from(bill).where(bill.c.period == str(period))) or 0)
 
 
+async def waiting_batches(conn: AsyncConnection, where: Site) -> int:
+    """Count received batches whose readings a run cannot see yet."""
+    query = (
+        select(func.count())
+        .select_from(batch.join(gateway, batch.c.gateway_id == gateway.c.id))
+        .where(gateway.c.site_id == where.id, batch.c.expanded_at.is_(None), batch.c.error.is_(None))
+    )
+    return int(await conn.scalar(query) or 0)
+
+
 async def units(conn: AsyncConnection, where: Site, window: Window) -> list[Unit]:
     """Load a site's units that have metering points, in the order of their codes."""
     installed, billed = await _installed(conn, where), await _billed(conn, where)

@@ -1,6 +1,7 @@
 """Tariff files: TOML to a checked Tariff, every fault with its file, line and remedy."""
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal, localcontext
@@ -14,6 +15,8 @@ from central_server.billing.model import Component, Kind, Name, Tariff, Tier, Ti
 from central_server.billing.money import EXACT, plain
 from protocols.quantity import UNITS, canonical_unit
 from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
+
+ENVIRONMENT = "GATEHOUSE_TARIFFS"
 
 _PRICE_PLACES = 8
 _QUANTITY_PLACES = 6
@@ -95,7 +98,9 @@ _KNOWN = {
 
 
 def tariff_directory() -> Path:
-    """Find the tariffs that come with Gatehouse: in an installed wheel, else in the checkout."""
+    """Find the tariffs: the folder that GATEHOUSE_TARIFFS names, an installed wheel's, else the checkout's."""
+    if named := os.environ.get(ENVIRONMENT):
+        return Path(named)
     package = Path(__file__).resolve().parents[1]
     packaged = package / "_config" / "tariffs"
     return packaged if packaged.is_dir() else package.parent / "config" / "tariffs"

@@ -19,6 +19,8 @@ def run_lines(result: RunResult, seconds: str) -> Iterator[str]:
         yield f"{said['period']}: nothing to issue"
     if result.already_billed:
         yield f"  already billed: {result.already_billed} metering points; no line is issued twice"
+    if result.waiting_batches:
+        yield f"  {result.waiting_batches} received batches are not expanded yet; what they hold counts in the next run"
     for each in result.parked:
         yield f"  parked {each.account} (unit {each.unit}): {each.reason}"
     if result.bills:

@@ -69,13 +69,17 @@ async def device_ids(connection: AsyncConnection, gateway_id: int, codes: Iterab
     """Give the ids of a gateway's devices by code, making rows for those not heard of before."""
     wanted = set(codes)
     query = select(device.c.code, device.c.id).where(device.c.gateway_id == gateway_id)
-    known: dict[str, int] = dict(await connection.execute(query))
+    known = await _codes(connection, query)
     if missing := sorted(wanted - known.keys()):
         fresh = {"name": "", "kind": "", "bus": "", "profile": "", "address": "", "first_seen_at": at}
         rows = [{"gateway_id": gateway_id, "code": code, **fresh, "name": code} for code in missing]
         await connection.execute(insert_ignoring(connection, device), rows)
-        known = dict(await connection.execute(query))
+        known = await _codes(connection, query)
     return {code: known[code] for code in wanted}
+
+
+async def _codes(connection: AsyncConnection, query: Any) -> dict[str, int]:
+    return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def series_ids(

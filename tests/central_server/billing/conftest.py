@@ -110,6 +110,7 @@ class Town:
             from_seq=first,
             digest=digest,
             received_at=0,
+            expanded_at=0,
             body=b"",
         )
         for seq, (when, value) in enumerate(reads, start=first):

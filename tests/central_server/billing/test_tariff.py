@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from central_server.billing.tariff import load_tariff, load_tariffs, nearest, read_tariff, tariff_directory
+from central_server.billing.tariff import load_tariff, load_tariffs, nearest, read_tariff
 from protocols.toml import Fault, SettingsError
 
 HEAD = """\
@@ -217,7 +217,12 @@ def test_the_digest_changes_with_any_price_and_not_with_a_comment() -> None:
 def test_a_misspelt_code_finds_its_tariff() -> None:
     assert nearest("bejing-water-residential", load_tariffs()) == "beijing-water-residential"
     assert nearest("zzz", load_tariffs()) is None
-    assert tariff_directory().is_dir()
+
+
+def test_an_operators_own_folder_of_tariffs_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text(FLAT, encoding="utf-8")
+    monkeypatch.setenv("GATEHOUSE_TARIFFS", str(tmp_path))
+    assert list(load_tariffs()) == ["mine"]
 
 
 def test_a_tariff_has_prices_and_a_tier_its_months() -> None:

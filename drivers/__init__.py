@@ -1,0 +1,1 @@
+"""All hardware I/O: buses, device drivers and the simulators at their other end."""

@@ -1,0 +1,1 @@
+"""Physical lines, each owned by one task."""

@@ -1,0 +1,71 @@
+"""One question and its answer, as a bus carries them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Read the system's clock."""
+    return datetime.now(UTC)
+
+
+class Priority(IntEnum):
+    """Who goes first when several wait for a line."""
+
+    COMMAND = 0
+    POLL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusRead:
+    """Read registers or bits of one Modbus unit, over whichever transport the bus has.
+
+    Shape: the answer's payload has two bytes a register, or one byte (0 or 1) a bit.
+    """
+
+    device_id: int
+    function: int
+    address: int
+    count: int
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameExchange:
+    """Send one frame on a serial line and wait for the frame that answers it.
+
+    Shape: ``framing`` names a scanner of ``protocols.stream``; ``request`` is what goes on the
+    wire; ``accept`` takes a decoded frame and gives its payload. ``party`` names who is asked:
+    after a timeout the same party is left in quiet until a late answer can no longer come,
+    unless ``is_unique``: the answer carries a number that only this request had.
+
+    Raises: ``accept`` raises ApplicationError or DeviceError for a refusal, another
+    ProtocolError for a frame that answers something else.
+    """
+
+    framing: str
+    party: str
+    request: bytes
+    accept: Callable[[Any], bytes]
+    timeout_s: float | None = None
+    idle_s: float = 0.05
+    is_unique: bool = False
+
+
+Exchange = ModbusRead | FrameExchange
+
+
+class Answer(NamedTuple):
+    """What came back.
+
+    Units: ``taken_at`` is aware UTC, when the answer had arrived; ``round_trip_s`` seconds.
+    """
+
+    payload: bytes
+    taken_at: datetime
+    round_trip_s: float

@@ -1,0 +1,193 @@
+"""The one task that owns a physical line.
+
+    DOWN  --opened-->            UP
+    UP    --port or link lost--> DOWN, opened again after a pause that doubles
+
+Everybody else hands exchanges to it. Commands go before polls; an exchange under way is
+not broken off, because on a half-duplex line its answer would collide with the next one.
+"""
+
+import asyncio
+import heapq
+import itertools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+from drivers.bus.exchange import Answer, Clock, Exchange, Priority, utc_now
+from drivers.bus.traffic import RoundTrips, Traffic
+from drivers.errors import BusDown, DriverError
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+
+
+class BusState(Enum):
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(order=True, slots=True)
+class _Job:
+    priority: Priority
+    turn: int
+    exchange: Exchange = field(compare=False)
+    answer: "asyncio.Future[Answer]" = field(compare=False)
+
+
+class Bus(ABC):
+    """A line with one owner: ``async with bus`` for a short use, or ``run()`` in a TaskGroup.
+
+    Shape: ``speaks`` names the protocols of profiles whose devices can stand on it.
+    """
+
+    kind: str
+    speaks: frozenset[str]
+
+    def __init__(self, bus_id: str, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        self.id = bus_id
+        self._clock = clock
+        self._first_pause_s = first_pause_s
+        self._state = BusState.DOWN
+        self._error: str | None = None
+        self._has_tried = False
+        self._jobs: list[_Job] = []
+        self._turns = itertools.count()
+        self._wake = asyncio.Event()
+        self._traffic = Traffic(asyncio.get_running_loop().time())
+        self._group: asyncio.TaskGroup | None = None
+        self._owner: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> BusState:
+        return self._state
+
+    @property
+    def error(self) -> str | None:
+        """Why the bus is down, None while it is up."""
+        return self._error
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the last minute in which the line was busy, 0 to 1."""
+        return self._traffic.utilisation(self._now())
+
+    @property
+    def round_trips(self) -> RoundTrips:
+        return self._traffic.round_trips()
+
+    async def execute(self, exchange: Exchange, priority: Priority = Priority.POLL) -> Answer:
+        """Have one exchange carried out in its turn.
+
+        Raises: BusDown at once while the line is down; DeviceOffline, DeviceBusy, DeviceRefused.
+        """
+        if self._has_tried and self._state is BusState.DOWN:
+            raise BusDown(self._error or f"The bus '{self.id}' is down.")
+        job = _Job(priority, next(self._turns), exchange, asyncio.get_running_loop().create_future())
+        heapq.heappush(self._jobs, job)
+        self._wake.set()
+        return await job.answer
+
+    async def run(self) -> None:
+        """Own the line until cancelled; opens it again whenever it is lost."""
+        pause = self._first_pause_s
+        try:
+            while True:
+                try:
+                    await self._open()
+                    self._turn(BusState.UP, None)
+                    pause = self._first_pause_s
+                    await self._serve()
+                except BusDown as error:
+                    self._turn(BusState.DOWN, error.reason)
+                finally:
+                    await self._close()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+        finally:
+            self._turn(BusState.DOWN, f"The bus '{self.id}' is stopped.")
+
+    async def __aenter__(self) -> Self:
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        self._owner = self._group.create_task(self.run(), name=f"bus {self.id}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._group is not None
+        assert self._owner is not None
+        self._owner.cancel()
+        await self._group.__aexit__(kind, error, trace)
+
+    async def _serve(self) -> None:
+        while True:
+            self._check()
+            if self._jobs:
+                await self._work(heapq.heappop(self._jobs))
+                continue
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _work(self, job: _Job) -> None:
+        if job.answer.done():
+            return  # whoever asked has gone
+        start = self._now()
+        try:
+            payload = await self._exchange(job.exchange)
+        except DriverError as error:
+            self._traffic.failed(start, self._now())
+            if not job.answer.done():
+                job.answer.set_exception(error)
+            if isinstance(error, BusDown):
+                raise
+            return
+        except asyncio.CancelledError:
+            # Not a cancellation of whoever asked: that task may go on.
+            if not job.answer.done():
+                job.answer.set_exception(BusDown(f"The bus '{self.id}' is stopped."))
+            raise
+        end = self._now()
+        self._traffic.answered(start, end)
+        if not job.answer.done():
+            job.answer.set_result(Answer(payload, self._clock(), end - start))
+
+    def _turn(self, state: BusState, error: str | None) -> None:
+        self._state, self._error, self._has_tried = state, error, True
+        if state is BusState.UP:
+            return
+        jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            if not job.answer.done():
+                job.answer.set_exception(BusDown(error or f"The bus '{self.id}' is down."))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Open the line.
+
+        Raises: BusDown with a sentence and its remedy.
+        """
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Let go of the line, whatever state it is in."""
+
+    @abstractmethod
+    async def _exchange(self, exchange: Exchange) -> bytes:
+        """Carry out one exchange and give the answer's payload.
+
+        Raises: DriverError.
+        """
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Notice a line that was lost while nothing was asked; what loses it calls ``_wake.set``.
+
+        Raises: BusDown.
+        """

@@ -1,0 +1,148 @@
+"""The owner of one serial line: half duplex, one question at a time.
+
+A late answer is this line's danger: it may be taken for the answer to the next question.
+So what has come is thrown away before each request, a frame counts only if it fits the
+request in every field it has, and after a timeout the same party is not asked again before
+its late answer has come or cannot come any more.
+"""
+
+from dataclasses import dataclass
+
+from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, utc_now
+from drivers.bus.owner import FIRST_PAUSE_S, Bus
+from drivers.bus.rtu import rtu_exchange
+from drivers.bus.serial_port import SerialPort, open_serial
+from drivers.bus.settings import SerialSettings
+from drivers.errors import DeviceOffline, DeviceRefused
+from protocols.errors import ApplicationError, ProtocolError
+from protocols.stream import Found, FrameScanner, scanner
+
+# Bytes of one frame may pause for this long, so the DL/T 645 sheet says.
+_BYTE_GAP_S = 0.5
+_LONGEST_FRAME = 260
+# A line that never falls silent is used all the same; the frames' checks sort it out.
+_LONGEST_WAIT_FOR_QUIET_S = 0.5
+
+
+@dataclass(slots=True)
+class _Listening:
+    """What has been heard during one exchange."""
+
+    exchange: FrameExchange
+    has_echoed: bool = False
+    broken: str = ""
+    foreign: str = ""
+    noise: int = 0
+
+
+class SerialBus(Bus):
+    """A serial line; carries DL/T 645, CJ/T 188 and Modbus RTU."""
+
+    kind = "serial"
+    speaks = frozenset({"modbus", "dlt645", "cjt188"})
+
+    def __init__(
+        self, settings: SerialSettings, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S
+    ) -> None:
+        super().__init__(settings.id, clock=clock, first_pause_s=first_pause_s)
+        self._settings = settings
+        self._guard_s = settings.timeout_s if settings.guard_s is None else settings.guard_s
+        self._port: SerialPort | None = None
+        # Who may still send a late answer, and until when.
+        self._late: dict[str, float] = {}
+
+    async def _open(self) -> None:
+        self._port = await open_serial(self._settings, self._wake.set)
+
+    async def _close(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            port.close()
+
+    def _check(self) -> None:
+        self._opened().check()
+
+    async def _exchange(self, exchange: Exchange) -> bytes:
+        if isinstance(exchange, ModbusRead):
+            exchange = rtu_exchange(exchange, self._settings.byte_s)
+        port = self._opened()
+        await self._await_late_answer(port, exchange)
+        await self._await_quiet(port, exchange.idle_s)
+        await port.write(exchange.request)
+        return await self._listen(port, exchange)
+
+    async def _listen(self, port: SerialPort, exchange: FrameExchange) -> bytes:
+        timeout = exchange.timeout_s or self._settings.timeout_s
+        # The port takes the bytes at once; the wire needs its time for them.
+        deadline = self._now() + len(exchange.request) * self._settings.byte_s + timeout
+        latest = deadline + _LONGEST_FRAME * self._settings.byte_s
+        heard = _Listening(exchange)
+        frames = scanner(exchange.framing)
+        while data := await port.read(deadline):
+            for piece in frames.feed(data):
+                if (payload := self._judge(heard, piece)) is not None:
+                    return payload
+            deadline = min(latest, max(deadline, self._now() + _BYTE_GAP_S))
+        for piece in frames.flush():
+            if (payload := self._judge(heard, piece)) is not None:
+                return payload
+        raise self._silence(heard, timeout)
+
+    def _judge(self, heard: _Listening, piece: Found) -> bytes | None:
+        """Give the payload if a piece of the stream is the answer."""
+        if piece.is_noise:
+            heard.noise += sum(byte not in b"\x00\xfe\xff" for byte in piece.data)
+            return None
+        if piece.error is not None:
+            heard.broken = str(piece.error)
+            return None
+        if not heard.has_echoed and heard.exchange.request.endswith(piece.data):
+            heard.has_echoed = True
+            return None
+        try:
+            return heard.exchange.accept(piece.frame)
+        except ApplicationError as error:
+            raise DeviceRefused(error.detail, error.code) from None
+        except ProtocolError as error:
+            self._traffic.saw_stale()
+            heard.foreign = str(error)
+            return None
+
+    def _silence(self, heard: _Listening, timeout: float) -> DeviceOffline:
+        """Say why there is no answer, and remember that one may still come."""
+        exchange = heard.exchange
+        if not exchange.is_unique and not heard.broken:
+            self._late[exchange.party] = self._now() + self._guard_s
+        if heard.broken:
+            return DeviceOffline(f"bad frame: {heard.broken}", is_broken=True)
+        if heard.foreign:
+            return DeviceOffline(f"no answer within {timeout:g} s; another came: {heard.foreign}")
+        if heard.noise:
+            return DeviceOffline(f"no answer within {timeout:g} s, only {heard.noise} bytes of noise", is_broken=True)
+        return DeviceOffline(f"no answer within {timeout:g} s")
+
+    async def _await_late_answer(self, port: SerialPort, exchange: FrameExchange) -> None:
+        """Let a party that has missed its time send its answer to nobody."""
+        until = self._late.pop(exchange.party, 0.0)
+        frames = scanner(exchange.framing)
+        while self._now() < until:
+            if self._count_stale(frames, await port.read(until)):
+                return
+
+    async def _await_quiet(self, port: SerialPort, idle_s: float) -> None:
+        """Throw away what has come and wait until nothing more comes."""
+        latest = self._now() + _LONGEST_WAIT_FOR_QUIET_S
+        while True:
+            quiet_at = min(latest, port.last_byte_at + idle_s)
+            if not await port.read(quiet_at) and self._now() >= quiet_at:
+                return
+
+    def _count_stale(self, frames: FrameScanner, data: bytes) -> bool:
+        has_frame = any(piece.frame is not None for piece in frames.feed(data))
+        if has_frame:
+            self._traffic.saw_stale()
+        return has_frame
+
+    def _opened(self) -> SerialPort:
+        assert self._port is not None
+        return self._port

@@ -1,0 +1,157 @@
+"""A serial port that never blocks: opened by pyserial, read and written through the event loop."""
+
+import asyncio
+import errno
+import os
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import serial
+
+from drivers.bus.settings import SerialSettings
+from drivers.errors import BusDown
+
+_READ_BYTES = 4096
+# Nobody waits for older bytes than these.
+_KEEP_BYTES = 8192
+
+
+class SerialPort:
+    """An open port; calls ``on_lost`` once when it goes.
+
+    Units: ``last_byte_at`` is when a byte last went or came, by the loop's clock.
+    """
+
+    def __init__(self, device: serial.Serial, name: str, on_lost: Callable[[], None]) -> None:
+        self._device = device
+        self._on_lost = on_lost
+        self._is_lost = False
+        self._fd: int = device.fileno()
+        self._name = name
+        self._buffer = bytearray()
+        self._arrived = asyncio.Event()
+        self.last_byte_at = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._fd, self._on_readable)
+
+    async def write(self, data: bytes) -> None:
+        """Hand all bytes to the port.
+
+        Raises: BusDown when it is gone.
+        """
+        while data:
+            self.check()
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                await self._writable()
+            except OSError as error:
+                self._lose()
+                raise BusDown(self._gone(error)) from None
+        self.last_byte_at = self._loop.time()
+
+    async def read(self, deadline: float) -> bytes:
+        """Give what has come, waiting for it until an instant of the loop's clock; nothing if none came.
+
+        Raises: BusDown when the port is gone.
+        """
+        if not self._buffer:
+            self.check()
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return b""
+            self.check()
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        return data
+
+    def check(self) -> None:
+        """Raise BusDown if the port is gone and nothing is left to read."""
+        if self._is_lost and not self._buffer:
+            raise BusDown(self._gone(None))
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        with suppress(OSError):
+            self._device.close()
+
+    def _on_readable(self) -> None:
+        try:
+            data = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            # Ready to read and nothing there is how a tty says that its other end is gone.
+            self._lose()
+            return
+        self._buffer += data
+        del self._buffer[:-_KEEP_BYTES]
+        self.last_byte_at = self._loop.time()
+        self._arrived.set()
+
+    def _lose(self) -> None:
+        self._loop.remove_reader(self._fd)
+        self._is_lost = True
+        self._arrived.set()
+        self._on_lost()
+
+    async def _writable(self) -> None:
+        ready = asyncio.Event()
+        self._loop.add_writer(self._fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            self._loop.remove_writer(self._fd)
+
+    def _gone(self, error: OSError | None) -> str:
+        reason = f" ({error.strerror})" if error and error.strerror else ""
+        return (
+            f"The serial port {self._name} has gone{reason}. Check its cable and adapter; it is opened again by itself."
+        )
+
+
+async def open_serial(settings: SerialSettings, on_lost: Callable[[], None]) -> SerialPort:
+    """Open a port for this process alone.
+
+    Raises: BusDown with the reason and its remedy.
+    """
+    try:
+        device = await asyncio.to_thread(_open, settings)
+    except (serial.SerialException, OSError, termios.error, ValueError) as error:
+        raise BusDown(_why(settings.port, error)) from None
+    return SerialPort(device, settings.port, on_lost)
+
+
+def _open(settings: SerialSettings) -> serial.Serial:
+    # A pseudo-terminal has no wire, so no parity; its driver refuses to be set to any.
+    is_pty = str(Path(settings.port).resolve()).startswith("/dev/pts/")
+    return serial.Serial(
+        settings.port,
+        baudrate=settings.baudrate,
+        bytesize=8 if is_pty else settings.bytesize,
+        parity="N" if is_pty else settings.parity,
+        stopbits=1 if is_pty else settings.stopbits,
+        timeout=0,
+        exclusive=True,
+    )
+
+
+def _why(port: str, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.ENOENT:
+        return f"There is no serial port {port}. Plug the adapter in, or name it as in /dev/serial/by-id/."
+    if code in (errno.EACCES, errno.EPERM):
+        return f"This user may not open the serial port {port}. Add the user to the group 'dialout' and sign in again."
+    if code in (errno.EAGAIN, errno.EBUSY):
+        return f"The serial port {port} is in use by another program. Stop it, or give this bus another port."
+    if code in (errno.ENOTTY, errno.EISDIR) or isinstance(error, termios.error) or "configure port" in str(error):
+        return f"{port} is not a serial port that can be set as asked ({error}). Check the path, the baud rate and the parity."
+    return f"The serial port {port} cannot be opened: {error}. Check the adapter."

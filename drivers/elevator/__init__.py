@@ -1,0 +1,1 @@
+"""Lifts, read only."""

@@ -1,0 +1,63 @@
+"""Put together the bus and the driver that settings and a profile ask for."""
+
+from collections.abc import Mapping
+
+from drivers.access.modbus import ModbusDoor
+from drivers.base import Driver, Options
+from drivers.bus.exchange import Clock, utc_now
+from drivers.bus.modbus import ModbusTcpBus
+from drivers.bus.owner import Bus
+from drivers.bus.serial_line import SerialBus
+from drivers.bus.settings import BusSettings, TcpSettings
+from drivers.elevator.modbus import ModbusElevator
+from drivers.errors import ProfileError
+from drivers.meter.cjt188 import Cjt188Meter
+from drivers.meter.dlt645 import Dlt645Meter
+from drivers.meter.modbus import ModbusMeter
+from drivers.profile import Profile
+from protocols.toml import Fault
+
+# (protocol, kind of device) -> driver
+_DRIVERS: Mapping[tuple[str, str], type[Driver]] = {
+    ("modbus", "electricity"): ModbusMeter,
+    ("modbus", "water"): ModbusMeter,
+    ("modbus", "lift"): ModbusElevator,
+    ("modbus", "door"): ModbusDoor,
+    ("dlt645", "electricity"): Dlt645Meter,
+    ("cjt188", "water"): Cjt188Meter,
+}
+_DEFAULTS = Options()
+_SPEAKS: Mapping[str, frozenset[str]] = {bus.kind: bus.speaks for bus in (ModbusTcpBus, SerialBus)}
+
+
+def create_bus(settings: BusSettings, *, clock: Clock = utc_now) -> Bus:
+    """Make the owner of a line, inside a running loop; its ``run`` is the caller's to start."""
+    if isinstance(settings, TcpSettings):
+        return ModbusTcpBus(settings, clock=clock)
+    return SerialBus(settings, clock=clock)
+
+
+def complaint(profile: Profile, bus_kind: str, address: str) -> str | None:
+    """Say why a device of this profile cannot stand on such a bus at this address; None if it can."""
+    driver = _DRIVERS.get((profile.protocol, profile.kind))
+    if driver is None:
+        return f"no driver reads a device of kind '{profile.kind}' by {profile.protocol}"
+    if profile.protocol not in _SPEAKS[bus_kind]:
+        return (
+            f"the profile '{profile.name}' speaks {profile.protocol}, which a bus of kind '{bus_kind}' does not carry"
+        )
+    try:
+        driver.check_address(address)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def create_driver(profile: Profile, bus: Bus, address: str, options: Options = _DEFAULTS) -> Driver:
+    """Make the driver of one device.
+
+    Raises: ProfileError where profile, bus and address do not go together.
+    """
+    if (reason := complaint(profile, bus.kind, address)) is not None:
+        raise ProfileError([Fault(profile.file, 0, "address", reason, "Correct the device's settings.")])
+    return _DRIVERS[profile.protocol, profile.kind](profile, bus, address, options)

@@ -1,0 +1,8 @@
+"""Electricity and water meters with a Modbus register map."""
+
+from drivers.meter.register import RegisterMeter
+from drivers.modbus_device import ModbusDevice
+
+
+class ModbusMeter(ModbusDevice, RegisterMeter):
+    pass

@@ -1,0 +1,1 @@
+"""The gateway: poll, decide, buffer, sync; and the engineer's command line."""

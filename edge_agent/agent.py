@@ -1,0 +1,156 @@
+"""The composition root of the gateway: buses, pollers, store, uplink and the local socket."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from drivers.base import Driver
+from drivers.bus.exchange import Priority
+from drivers.bus.settings import BusSettings, SerialSettings
+from drivers.errors import DriverError
+from drivers.factory import create_bus, create_driver
+from edge_agent.config import Settings
+from edge_agent.control import ControlError, ControlServer
+from edge_agent.credential import read_secret
+from edge_agent.live import new_live, value_json
+from edge_agent.poller import Poller
+from edge_agent.recorder import Recorder
+from edge_agent.store import Store
+from edge_agent.store_file import LaneState
+from edge_agent.uplink import UplinkClient
+from protocols.sync import Lane
+
+log = logging.getLogger("edge")
+
+VERSION = version("gatehouse")
+
+
+class Agent:
+    """One running gateway."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self._store = store
+        self._started = time.monotonic()
+        self._recorder = Recorder(store, settings.edge_id)
+        self._live = new_live(settings.devices)
+        self._drivers: dict[str, Driver] = {}
+        self._pollers: list[Poller] = []
+        self._uplink: UplinkClient | None = None
+        if settings.uplink is not None:
+            secret = read_secret(settings.uplink.secret_file)
+            self._uplink = UplinkClient(settings.uplink.url, secret, store, self.status)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        control = ControlServer(
+            self.settings.socket_path,
+            {"status": self._answer_status, "values": self._answer_values, "read": self._answer_read},
+        )
+        await self._recorder.started(VERSION)
+        await control.open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for line in self.settings.buses:
+                    self._start_bus(tasks, line)
+                if self._uplink is not None:
+                    tasks.create_task(self._uplink.run(), name="uplink")
+                log.info("ready: %d devices on %d buses", len(self._live), len(self._pollers))
+        finally:
+            await control.close()
+
+    def _start_bus(self, tasks: asyncio.TaskGroup, line: BusSettings) -> None:
+        bus = create_bus(line)
+        drivers = {
+            device.id: create_driver(device.profile, bus, device.address)
+            for device in self.settings.devices
+            if device.bus == line.id
+        }
+        self._drivers |= drivers
+        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line))
+        self._pollers.append(poller)
+        tasks.create_task(bus.run(), name=f"bus {line.id}")
+        tasks.create_task(poller.run(), name=f"poll {line.id}")
+
+    def status(self) -> dict[str, Any]:
+        """Describe the gateway as ``edge status --json`` does."""
+        uplink = self._uplink
+        offset = None if uplink is None else uplink.clock_offset_ms
+        now = time.monotonic()
+        return {
+            "edge_id": self.settings.edge_id,
+            "epoch": f"{self._store.epoch:016x}",
+            "uptime_s": round(now - self._started, 1),
+            "version": VERSION,
+            "clock": {"ok": offset is None or abs(offset) < 5_000, "offset_ms": offset},
+            "store": {"ok": self._recorder.error is None, "error": self._recorder.error},
+            "lanes": lanes_json(self._store.lanes()),
+            "uplink": {"state": "none"} if uplink is None else uplink.state().as_json(),
+            "buses": [poller.as_json() for poller in self._pollers],
+            "devices": [live.as_json(now) for live in self._live.values()],
+        }
+
+    async def _answer_status(self, _question: Mapping[str, Any]) -> Any:
+        return self.status()
+
+    async def _answer_values(self, _question: Mapping[str, Any]) -> Any:
+        now = time.monotonic()
+        return [{**live.as_json(now), "values": live.values_json()} for live in self._live.values()]
+
+    async def _answer_read(self, question: Mapping[str, Any]) -> Any:
+        """Read a device now, before the polls that wait."""
+        live = self._live.get(str(question.get("device")))
+        if live is None:
+            raise ControlError(f"there is no device '{question.get('device')}' in this gateway's settings")
+        points = question.get("points") or live.device.points
+        try:
+            values = await self._drivers[live.device.id].read(points, Priority.COMMAND)
+        except DriverError as error:
+            raise ControlError(error.reason) from None
+        states = {point.name: point.states for point in live.device.profile.points}
+        return [value_json(value, states[value.point]) for value in values]
+
+
+def probe_cost_s(line: BusSettings) -> float:
+    """Say how long a line is taken by a device that does not answer."""
+    if isinstance(line, SerialSettings):
+        return line.timeout_s + (line.timeout_s if line.guard_s is None else line.guard_s) + 40 * line.byte_s
+    return line.timeout_s
+
+
+def lanes_json(lanes: Mapping[Lane, LaneState]) -> dict[str, Any]:
+    """Describe the lanes as ``edge status`` and ``edge buffer status`` do."""
+    now = time.time() * 1000
+    return {
+        lane.word: {
+            "next_seq": state.next_seq,
+            "acked_seq": state.acked_seq,
+            "pending": state.pending,
+            "oldest_age_s": None if state.oldest_at is None else round(max(0.0, now - state.oldest_at) / 1000, 1),
+            "tombstones": 0,
+        }
+        for lane, state in sorted(lanes.items())
+    }
+
+
+async def run_agent(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or SIGINT.
+
+    Raises: StoreError, UplinkError before anything is started.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with await Store.open(settings.store_path, settings.edge_id) as store:
+        agent = Agent(settings, store)
+        running = asyncio.current_task()
+        assert running is not None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, running.cancel)
+        try:
+            await agent.run()
+        except asyncio.CancelledError:
+            log.info("stopped")

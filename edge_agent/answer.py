@@ -1,0 +1,123 @@
+"""What the centre's answer to a batch or a status means; anything not plainly ours is no answer.
+
+Between a gateway and its centre stand routers with sign-in pages, proxies and half-open
+connections. Only a JSON object of ours ever counts as an acknowledgement.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+_LONGEST_WAIT_S = 600  # a Retry-After of a year would be a centre that is gone for good
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """The centre holds this lane up to ``mark``."""
+
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The centre took the status. Units: ``server_time`` is its clock in milliseconds UTC."""
+
+    server_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The centre misses what lies before the batch."""
+
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The batch is over the centre's limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The centre cannot read these very bytes; other batches may pass."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The centre does not want this gateway."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The centre asks for a pause."""
+
+    wait_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No centre answered: no connection, no time, or somebody else's page."""
+
+    reason: str
+
+
+Answer = Acked | Heard | Gap | TooLarge | Broken | Refused | Busy | Unreachable
+
+
+def read_batch_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
+    """Read the answer to a batch."""
+    return _read(status, retry_after, body, "acked")
+
+
+def read_status_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
+    """Read the answer to a status."""
+    return _read(status, retry_after, body, "server_time")
+
+
+def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Answer:
+    if status in (429, 503):
+        return Busy(_seconds(retry_after), f"the centre is busy (HTTP {status})")
+    document = _object(body)
+    if status == 200:
+        number = document.get(wanted)
+        if type(number) is not int or number < 0:
+            return Unreachable(f"something other than a centre answered: HTTP 200 without '{wanted}'. {_NOT_OURS}")
+        return Acked(number) if wanted == "acked" else Heard(number)
+    if status == 413:
+        return TooLarge()
+    error = document.get("error")
+    key = error.get("key") if isinstance(error, dict) else None
+    if not isinstance(error, dict) or not isinstance(key, str):
+        return Unreachable(f"something other than a centre answered: HTTP {status}. {_NOT_OURS}")
+    reason = f"{error.get('message') or key} ({key})"
+    fields = error.get("fields")
+    expected = fields.get("expected") if isinstance(fields, dict) else None
+    if status == 409 and key == "sync_gap" and type(expected) is int and expected >= 1:
+        return Gap(expected)
+    if status in (401, 403):
+        return Refused(reason)
+    if 400 <= status < 500:
+        return Broken(reason)
+    return Unreachable(f"the centre failed: HTTP {status}, {reason}")
+
+
+_NOT_OURS = "Check [uplink] url, and whether the network asks for a sign-in."
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Read Retry-After; a date in place of seconds is taken as no hint, our centre sends none."""
+    text = (retry_after or "").strip()
+    return min(float(text), _LONGEST_WAIT_S) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0

@@ -1,0 +1,36 @@
+"""The ``edge`` command: a gateway and the tools of the engineer who brings it up."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_agent.commands import buffer, config, service
+from edge_agent.commands.decode import decode
+from edge_agent.commands.sim import sim
+
+app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("run")(service.run)
+app.command("status")(service.status)
+app.command("devices")(service.devices)
+app.command("read")(service.read)
+app.command("watch")(service.watch)
+app.add_typer(buffer.app, name="buffer")
+app.command("decode")(decode)
+app.add_typer(config.app, name="config")
+app.command("sim")(sim)
+
+
+@app.callback()
+def settings(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", envvar="GATEHOUSE_EDGE_CONFIG", help="Settings file; default ./edge.toml."),
+    ] = None,
+) -> None:
+    """Poll meters, keep every reading, deliver it once; and find out what is wrong with a line."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

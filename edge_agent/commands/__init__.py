@@ -1,0 +1,1 @@
+"""The commands of ``edge``, a file for each family."""

@@ -1,0 +1,268 @@
+"""The gateway's settings: one TOML file, every fault with its file, line, key and remedy."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.bus.settings import BusSettings, SerialSettings, TcpSettings
+from drivers.factory import complaint
+from drivers.profile import Profile, load_profile
+from edge_agent.credential import UplinkError, check_url
+from protocols.sync import is_edge_id
+from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
+
+ENVIRONMENT = "GATEHOUSE_EDGE_CONFIG"
+PLACES = (Path("edge.toml"), Path("/etc/gatehouse/edge.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """Where the centre is."""
+
+    url: str
+    secret_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device to poll; ``points`` are all of the profile's where the file names none."""
+
+    id: str
+    name: str
+    bus: str
+    profile: Profile
+    address: str
+    period_s: float
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings in force, every path absolute."""
+
+    file: Path
+    edge_id: str
+    data: Path
+    uplink: Uplink | None
+    buses: tuple[BusSettings, ...]
+    devices: tuple[Device, ...]
+
+    @property
+    def store_path(self) -> Path:
+        return self.data / "edge.db"
+
+    @property
+    def socket_path(self) -> Path:
+        return self.data / "edge.sock"
+
+
+_Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Edge(_Table):
+    id: _Id
+    data: str = "data"
+
+
+class _Uplink(_Table):
+    url: str
+    secret_file: str
+
+
+class _Bus(_Table):
+    id: _Id
+    timeout_ms: Annotated[int, Field(ge=10, le=60_000)] = 1000
+
+
+class _TcpBus(_Bus):
+    kind: Literal["modbus-tcp"]
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+
+
+class _SerialBus(_Bus):
+    kind: Literal["serial"]
+    port: Annotated[str, Field(min_length=1)]
+    baudrate: Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 2400
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "E"
+    stopbits: Literal[1, 2] = 1
+
+
+class _Device(_Table):
+    id: _Id
+    name: str = ""
+    bus: str
+    profile: str
+    address: str
+    period_s: Annotated[float, Field(ge=0.05, le=86_400)] = 60
+    points: tuple[str, ...] | None = None
+
+
+class _File(_Table):
+    edge: _Edge
+    uplink: _Uplink | None = None
+    bus: tuple[Annotated[_TcpBus | _SerialBus, Field(discriminator="kind")], ...] = ()
+    device: tuple[_Device, ...] = ()
+
+
+_KNOWN = {
+    "": list(_File.model_fields),
+    "edge": list(_Edge.model_fields),
+    "uplink": list(_Uplink.model_fields),
+    "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields}),
+    "device": list(_Device.model_fields),
+}
+
+
+def find_config(named: Path | None) -> Path:
+    """Choose the settings file: the one named, the environment's, or the first usual place.
+
+    Raises: SettingsError where there is none.
+    """
+    if named is not None:
+        return named
+    if text := os.environ.get(ENVIRONMENT):
+        return Path(text)
+    for place in PLACES:
+        if place.exists():
+            return place
+    remedy = "Copy config/edge.example.toml to edge.toml, or name one with --config."
+    raise SettingsError([Fault("edge.toml", 0, "", "there is no settings file here", remedy)])
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a settings file and every profile it names.
+
+    Raises: SettingsError with every fault found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
+        raise SettingsError([Fault(str(path), 0, "", reason, "Name the settings file with --config.")]) from None
+    document = parse(text, str(path))
+    try:
+        read = _File.model_validate(document.data)
+    except ValidationError as error:
+        raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
+    profiles: dict[str, Profile] = {}
+    found = [*_lint_ids(document, read), *_lint_buses(document, read, path), *_lint_uplink(document, read)]
+    found += _load_profiles(document, read, profiles)
+    found += _lint_devices(document, read, profiles)
+    if found:
+        raise SettingsError(sorted(found, key=lambda fault: (fault.file != str(path), fault.line)))
+    folder = path.absolute().parent
+    uplink = None
+    if read.uplink is not None:
+        uplink = Uplink(check_url(read.uplink.url), folder / read.uplink.secret_file)
+    return Settings(
+        path.absolute(),
+        read.edge.id,
+        folder / read.edge.data,
+        uplink,
+        tuple(_bus(bus, folder) for bus in read.bus),
+        tuple(_device(device, profiles[device.profile]) for device in read.device),
+    )
+
+
+def _bus(bus: _TcpBus | _SerialBus, folder: Path) -> BusSettings:
+    timeout_s = bus.timeout_ms / 1000
+    if isinstance(bus, _TcpBus):
+        return TcpSettings(bus.id, bus.host, bus.port, timeout_s)
+    port = str(folder / bus.port)
+    return SerialSettings(bus.id, port, bus.baudrate, bus.bytesize, bus.parity, bus.stopbits, timeout_s)
+
+
+def _device(device: _Device, profile: Profile) -> Device:
+    points = device.points if device.points is not None else tuple(point.name for point in profile.points)
+    name = device.name or device.id
+    return Device(device.id, name, device.bus, profile, device.address, device.period_s, points)
+
+
+def _lint_ids(document: Document, read: _File) -> Iterator[Fault]:
+    if not is_edge_id(read.edge.id):
+        yield document.fault(("edge", "id"), f"'{read.edge.id}' cannot name a gateway", "Use small letters and digits.")
+    for table, rows in (("bus", read.bus), ("device", read.device)):
+        seen: dict[str, int] = {}
+        for index, row in enumerate(rows):
+            if row.id in seen:
+                line = document.line((table, seen[row.id], "id"))
+                message = f"the id '{row.id}' stands on line {line} already"
+                yield document.fault((table, index, "id"), message, "Give each its own id.")
+            seen.setdefault(row.id, index)
+
+
+def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for index, bus in enumerate(read.bus):
+        if isinstance(bus, _TcpBus):
+            place = f"{bus.host}:{bus.port}"
+        else:
+            place = os.path.realpath(path.absolute().parent / bus.port)
+        if place in seen:
+            message = f"bus '{seen[place]}' has this port already"
+            yield document.fault(("bus", index, "port"), message, "A line has one owner: put its devices on one bus.")
+        seen.setdefault(place, bus.id)
+
+
+def _lint_uplink(document: Document, read: _File) -> Iterator[Fault]:
+    if read.uplink is None:
+        return
+    try:
+        check_url(read.uplink.url)
+    except UplinkError as error:
+        yield document.fault(("uplink", "url"), str(error).removeprefix("[uplink] ").rstrip("."))
+
+
+def _load_profiles(document: Document, read: _File, profiles: dict[str, Profile]) -> list[Fault]:
+    found: list[Fault] = []
+    for index, device in enumerate(read.device):
+        if device.profile in profiles:
+            continue
+        try:
+            profiles[device.profile] = load_profile(device.profile)
+        except SettingsError as error:
+            for fault in error.faults:
+                # A profile that is not there is this file's fault; one that is wrong is its own.
+                is_missing = fault.line == 0
+                loc: Loc = ("device", index, "profile")
+                found.append(document.fault(loc, fault.message, fault.remedy) if is_missing else fault)
+    return found
+
+
+def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile]) -> Iterator[Fault]:
+    buses = {bus.id: bus for bus in read.bus}
+    seen: dict[tuple[str, str], str] = {}
+    for index, device in enumerate(read.device):
+        loc: Loc = ("device", index)
+        bus = buses.get(device.bus)
+        if bus is None:
+            near = difflib.get_close_matches(device.bus, buses, n=1)
+            remedy = f"Did you mean '{near[0]}'?" if near else "Add a [[bus]] with that id."
+            yield document.fault((*loc, "bus"), f"there is no bus '{device.bus}'", remedy)
+        place = (device.bus, device.address)
+        if place in seen:
+            message = f"device '{seen[place]}' has this address on the same bus"
+            yield document.fault((*loc, "address"), message, "Two devices cannot share an address.")
+        seen.setdefault(place, device.id)
+        profile = profiles.get(device.profile)
+        if profile is None:
+            continue
+        if bus is not None and (wrong := complaint(profile, bus.kind, device.address)) is not None:
+            yield document.fault((*loc, "address"), wrong.rstrip("."))
+        names = [point.name for point in profile.points]
+        for point in device.points or ():
+            if point not in names:
+                near = difflib.get_close_matches(point, names, n=1)
+                remedy = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(names)}."
+                yield document.fault((*loc, "points"), f"the profile has no point '{point}'", remedy)

@@ -1,0 +1,137 @@
+"""One task a line: ask what is due, store the answer, then show it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drivers.base import Driver, PointValue
+from drivers.bus.owner import Bus, BusState
+from drivers.errors import BusDown, DeviceError, DeviceOffline
+from edge_agent.live import DeviceLive
+from edge_agent.recorder import Recorder
+from edge_agent.schedule import Poll, Probe, Schedule, Wait
+
+log = logging.getLogger("edge.poller")
+
+
+class Poller:
+    """Poll the devices of one bus; its owner task runs beside this one."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        drivers: Mapping[str, Driver],
+        live: Mapping[str, DeviceLive],
+        recorder: Recorder,
+        probe_s: float,
+    ) -> None:
+        self.bus = bus
+        self._drivers = drivers
+        self._live = {device: live[device] for device in drivers}
+        self._recorder = recorder
+        self._probe_s = probe_s
+        self._rounds: dict[str, float] = {}
+        self._periods: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        periods = [(device, live.device.period_s) for device, live in self._live.items()]
+        schedule = Schedule(periods, self._probe_s, time.time())
+        while True:
+            now = time.monotonic()
+            health = {device: live.health(now) for device, live in self._live.items()}
+            match schedule.next(time.time(), health):
+                case Wait(seconds):
+                    await asyncio.sleep(seconds)
+                case Poll(device, slack_s):
+                    await self._poll(device, slack_s)
+                case Probe(device):
+                    await self._probe(device)
+            await self._note_bus()
+
+    async def _poll(self, device: str, slack_s: float) -> None:
+        live, driver = self._live[device], self._drivers[device]
+        self._note_period(device)
+        try:
+            values = await self._read(driver, live, slack_s)
+        except DeviceOffline as error:
+            await self._silent(live, error)
+        except DeviceError as error:
+            await self._answered(live, error.partial, error.reason)
+        except BusDown as error:
+            live.error = error.reason
+            await asyncio.sleep(min(1.0, live.device.period_s))
+        else:
+            await self._answered(live, values)
+
+    async def _read(self, driver: Driver, live: DeviceLive, slack_s: float) -> list[PointValue]:
+        """Read a device; once more where it was well a moment ago and the line has the time."""
+        points = live.device.points
+        try:
+            return await driver.read(points)
+        except DeviceOffline as error:
+            if live.failures or error.partial or slack_s < 3 * self._probe_s:
+                raise
+        return await driver.read(points)
+
+    async def _probe(self, device: str) -> None:
+        live, driver = self._live[device], self._drivers[device]
+        if not live.breaker.allow(time.monotonic()):
+            return
+        try:
+            values = await driver.probe()
+        except DeviceOffline as error:
+            await self._silent(live, error)
+        except BusDown as error:
+            live.error = error.reason
+        else:
+            await self._answered(live, values)
+
+    async def _answered(self, live: DeviceLive, values: Sequence[PointValue], error: str | None = None) -> None:
+        await self._recorder.store(live.device, values)
+        if live.state == "offline":
+            log.info("%s answers again", live.device.id)
+        live.answered(list(values), time.monotonic(), error)
+        await self._alarm(live)
+
+    async def _silent(self, live: DeviceLive, error: DeviceOffline) -> None:
+        if error.partial:
+            await self._recorder.store(live.device, error.partial)
+        was = live.state
+        live.silent(error.reason, time.monotonic())
+        if live.state == "offline" and was != "offline":
+            log.warning("%s is offline: %s", live.device.id, error.reason)
+        await self._alarm(live)
+
+    async def _alarm(self, live: DeviceLive) -> None:
+        detail: dict[str, Any] = {"error": live.error, "name": live.device.name, "bus": live.device.bus}
+        is_offline = live.state == "offline"
+        await self._recorder.alarm(f"device:{live.device.id}", "device_offline", is_on=is_offline, detail=detail)
+
+    async def _note_bus(self) -> None:
+        is_down = self.bus.state is BusState.DOWN and self.bus.error is not None
+        await self._recorder.alarm(f"bus:{self.bus.id}", "bus_down", is_on=is_down, detail={"error": self.bus.error})
+
+    def _note_period(self, device: str) -> None:
+        now = time.monotonic()
+        if device in self._rounds:
+            self._periods[device] = now - self._rounds[device]
+        self._rounds[device] = now
+
+    def as_json(self) -> dict[str, Any]:
+        """Describe the bus as ``edge status`` does; the period is the mean of the devices that answer."""
+        measured = [
+            self._periods[key] for key, live in self._live.items() if key in self._periods and live.state == "ok"
+        ]
+        nominal = [live.device.period_s for live in self._live.values() if live.state == "ok"]
+        return {
+            "id": self.bus.id,
+            "kind": self.bus.kind,
+            "state": self.bus.state.value,
+            "utilisation": round(self.bus.utilisation, 3),
+            "period_ms": round(1000 * sum(measured) / len(measured)) if measured else None,
+            "nominal_ms": round(1000 * sum(nominal) / len(nominal)) if nominal else None,
+            "error": self.bus.error,
+        }

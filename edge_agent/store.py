@@ -1,0 +1,197 @@
+"""The store: what the gateway has accepted, on disk, until the centre has it.
+
+A record is accepted when its commit has reached the disk; ``append`` returns then and not
+before. One thread writes (``edge_agent.writer``), another reads, so that a look at the
+backlog never delays a door decision.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from edge_agent.reserve import RESERVE_BYTES, Reserve
+from edge_agent.row import RecordRefused, from_rows
+from edge_agent.store_file import (
+    ASIDE,
+    Identity,
+    LaneState,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    connect,
+    connect_reader,
+    explained,
+    load_identity,
+    lock,
+    peek_records,
+    read_identity,
+    read_lanes,
+    select_records,
+)
+from edge_agent.writer import Ack, Append, Writer
+from protocols.record import Lane, Record
+
+__all__ = [
+    "Identity",
+    "LaneState",
+    "Peek",
+    "RecordRefused",
+    "Store",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "peek_records",
+    "read_identity",
+    "read_lanes",
+]
+
+GROUP_WINDOW_S = 0.1
+_LEAST_FREE_BYTES = 256 * 1024
+_ACK_RECORDS = 20_000
+PEEK_BYTES = 1024 * 1024  # of raw bytes and events; keeps any batch far below its limit
+
+
+class Peek(NamedTuple):
+    """Records in sequence; the first one's number is ``first_seq``."""
+
+    first_seq: int
+    records: tuple[Record, ...]
+
+
+class Store:
+    """One gateway's store; make it with ``await Store.open(...)``, close it or use ``async with``.
+
+    Shape: ``wakeup`` is set after every append, for the one task that sends.
+    """
+
+    def __init__(self, path: Path, identity: Identity, writer: Writer, descriptor: int) -> None:
+        self.path = path
+        self.edge_id = identity.edge_id
+        self.epoch = identity.epoch
+        self.wakeup = asyncio.Event()
+        self._writer = writer
+        self._lock = descriptor
+        self._reader: sqlite3.Connection | None = None
+        self._reading = ThreadPoolExecutor(1, "store-reader")
+
+    @classmethod
+    async def open(
+        cls, path: Path, edge_id: str, *, window_s: float = GROUP_WINDOW_S, reserve_bytes: int = RESERVE_BYTES
+    ) -> Self:
+        """Open the gateway's store, or make it.
+
+        Units: ``window_s`` is how long a reading may wait for others to share its commit;
+        ``reserve_bytes`` is the disk space kept for alarms and Acks when all else is full.
+        Raises: StoreError.
+        """
+        return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes)
+
+    @classmethod
+    def _open(cls, path: Path, edge_id: str, window_s: float, reserve_bytes: int) -> Self:
+        descriptor = lock(path)
+        try:
+            reserve = Reserve(path.with_name(path.name + ".reserve"), reserve_bytes)
+            if shutil.disk_usage(path.parent).free < _LEAST_FREE_BYTES:
+                reserve.release()  # a file that is opened needs some room too
+            connection = connect(path, edge_id)
+            reserve.hold()
+            writer = Writer(path, edge_id, connection, reserve, window_s)
+            identity = load_identity(connection)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        writer.start()
+        return cls(path, identity, writer, descriptor)
+
+    async def append(self, lane: Lane, records: Sequence[Record]) -> int:
+        """Store records at the end of a lane and give the last one's number.
+
+        It returns after the durable commit: what it has returned for survives a power cut.
+        Readings share commits; safety and control records are committed at once.
+
+        Raises: RecordRefused, StoreFull, StoreError: then none of these records is stored.
+        """
+        request = Append(lane, tuple(records))
+        self._writer.submit(request)
+        try:
+            return await asyncio.wrap_future(request.done)
+        finally:  # a caller that was cancelled may have stored its records all the same
+            self.wakeup.set()
+
+    async def peek(self, lane: Lane, after_seq: int, limit: int) -> Peek:
+        """Read pending records after a number, contiguous, at most ``limit``, fewer if they are big.
+
+        Raises: StoreError.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._peek, lane, after_seq, limit)
+
+    async def ack(self, lane: Lane, seq: int) -> None:
+        """Delete a lane's records up to a number, which the centre now has. An old number changes nothing.
+
+        Raises: StoreError for a number that was never given out, or when the disk fails.
+        """
+        state = self._writer.lanes[lane]
+        # A delete of a whole backlog would keep alarms waiting, and need more room than is reserved.
+        slices = range(state.acked_seq + _ACK_RECORDS, seq, _ACK_RECORDS) if seq < state.next_seq else ()
+        for part in (*slices, seq):
+            request = Ack(lane, part)
+            self._writer.submit(request)
+            await asyncio.wrap_future(request.done)
+
+    def lanes(self) -> dict[Lane, LaneState]:
+        """Give how far each lane is, from memory."""
+        return dict(self._writer.lanes)
+
+    async def close(self) -> None:
+        """Commit what waits, then close the file; calling it again does nothing."""
+        await asyncio.to_thread(self._close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _close(self) -> None:
+        self._reading.shutdown()
+        self._drop_reader()
+        self._writer.stop()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _peek(self, lane: Lane, after_seq: int, limit: int) -> Peek:
+        end = self._writer.lanes[lane].next_seq  # beyond it may be what a failed commit left
+        try:
+            if self._reader is None:
+                self._reader = connect_reader(self.path)
+            rows = select_records(self._reader, lane, after_seq, limit)
+        except sqlite3.Error as error:
+            self._drop_reader()
+            raise explained(self.path, error) from None
+        if not rows or rows[0][0] >= end:
+            return Peek(after_seq + 1, ())
+        rows = rows[: end - rows[0][0]]
+        first_seq, size = rows[0][0], 0
+        for position, row in enumerate(rows):
+            if row[0] != first_seq + position:
+                raise StoreDamaged(
+                    f"{self.path}: record {first_seq + position} of the {lane.word} lane is missing. {ASIDE}"
+                )
+            size += 2 * len(row[8] or b"") + 4 * len(row[9] or "")
+            if size > PEEK_BYTES and position:
+                rows = rows[:position]
+                break
+        return Peek(first_seq, from_rows(rows))
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._reader.close()
+            self._reader = None

@@ -1,0 +1,195 @@
+"""The uplink on a real network: one connection, one thing in flight, decisions by ``sync.Uplink``."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import aiohttp
+
+from edge_agent.answer import Acked, Answer, Broken, Heard, TooLarge, Unreachable, read_batch_answer, read_status_answer
+from edge_agent.credential import check_url
+from edge_agent.store import Store, StoreError
+from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
+from protocols.sync import CONTENT_TYPE, MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Batch, encode_batch
+
+_log = logging.getLogger(__name__)
+
+TIMEOUT_S = 30.0
+_CONNECT_S = 5.0
+_MOST_ANSWER_BYTES = 64 * 1024  # a sign-in page may be endless; ours is a line
+_LONGEST_REST_S = 5.0
+
+
+class UplinkState(NamedTuple):
+    """The link as ``edge status`` shows it. Units: ``last_ack_at`` is milliseconds UTC."""
+
+    state: str
+    last_ack_at: int | None
+    retry_in_s: float | None
+    error: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        at = None if self.last_ack_at is None else _iso(self.last_ack_at)
+        retry = None if self.retry_in_s is None else round(self.retry_in_s, 1)
+        return {"state": self.state, "last_ack_at": at, "retry_in_s": retry, "error": self.error}
+
+
+class UplinkClient:
+    """Sends one store's records and the gateway's status; ``run`` it in a task.
+
+    Shape: ``status`` gives the status JSON of the moment; ``clock_offset_ms`` is the centre's
+    clock minus ours, None before it was heard.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        store: Store,
+        status: Callable[[], Mapping[str, Any]],
+        *,
+        policy: Policy | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Prepare the link. Raises: UplinkError for an address on another machine."""
+        self._url = check_url(url)
+        self._headers = {"Authorization": f"Gateway {store.edge_id}:{secret}", "Accept-Encoding": "identity"}
+        self._store = store
+        self._status = status
+        self._core = Uplink(policy)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
+        self._said: tuple[Link, str | None] = (Link.STARTING, None)
+        self.last_ack_at: int | None = None
+        self.clock_offset_ms: int | None = None
+
+    def state(self) -> UplinkState:
+        """Give the link's state for the status."""
+        core = self._core
+        return UplinkState(core.link.value, self.last_ack_at, core.retry_in_s(time.monotonic()), core.error)
+
+    def touch(self) -> None:
+        """Have the status sent soon: something in it changed."""
+        self._core.touch(time.monotonic())
+        self._store.wakeup.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(
+            self._url,
+            connector=connector,
+            headers=self._headers,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session:
+            while True:
+                try:
+                    await self._step(session)
+                except StoreError as error:
+                    _log.warning("uplink: %s", error)
+                    await asyncio.sleep(_LONGEST_REST_S)
+                except Exception:  # noqa: BLE001 - the sync loop's boundary: a fault of ours must not end all sending
+                    _log.exception("uplink: a fault in this program")
+                    await asyncio.sleep(_LONGEST_REST_S)
+
+    async def _step(self, session: aiohttp.ClientSession) -> None:
+        self._store.wakeup.clear()  # before the look at the lanes, so that nothing stored after it is missed
+        await self._settle()
+        action = self._core.next(self._store.lanes(), time.monotonic())
+        match action:
+            case SendBatch():
+                await self._send_batch(session, action)
+            case SendStatus():
+                await self._send_status(session)
+            case Rest(seconds):
+                await self._rest(min(seconds, _LONGEST_REST_S))
+        self._report()
+
+    async def _settle(self) -> None:
+        """Delete what the centre has; a full disk may refuse that for a while."""
+        for lane, seq in self._core.unsettled(self._store.lanes()):
+            try:
+                await self._store.ack(lane, seq)
+            except StoreError as error:
+                _log.warning("uplink: acknowledged records stay for now: %s", error)
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._store.wakeup.wait()
+        except TimeoutError:
+            pass
+
+    async def _send_batch(self, session: aiohttp.ClientSession, action: SendBatch) -> None:
+        lane = action.lane
+        first_seq, records = await self._store.peek(lane, action.after_seq, action.limit)
+        if not records:
+            raise StoreError(
+                f"{self._store.path}: the {lane.word} lane has nothing after {action.after_seq}, against its counts."
+            )
+        batch = Batch(self._store.edge_id, self._store.epoch, lane, first_seq, records)
+        answer = await self._deliver(session, batch)
+        if isinstance(answer, Acked):
+            self.last_ack_at = _now_ms()
+        state = self._store.lanes()[lane]
+        self._core.batch_answered(first_seq, batch.last_seq, lane, state, answer, time.monotonic())
+
+    async def _deliver(self, session: aiohttp.ClientSession, batch: Batch) -> Answer:
+        try:
+            body = await asyncio.to_thread(encode_batch, batch)
+        except ValueError as error:
+            return Broken(str(error))
+        if len(body) > MAX_BATCH_BYTES:
+            return TooLarge()
+        headers = {"Content-Type": CONTENT_TYPE}
+        return await self._post(session, PATH_BATCHES, read_batch_answer, data=body, headers=headers)
+
+    async def _send_status(self, session: aiohttp.ClientSession) -> None:
+        sent_at = _now_ms()
+        answer = await self._post(session, PATH_STATUS, read_status_answer, json=dict(self._status()))
+        if isinstance(answer, Heard):
+            self.clock_offset_ms = answer.server_time - (sent_at + _now_ms()) // 2
+        elif isinstance(answer, Broken):
+            _log.warning("uplink: the centre does not take the status: %s", answer.reason)
+        self._core.status_answered(answer, time.monotonic())
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        path: str,
+        read: Callable[[int, str | None, bytes], Answer],
+        **body: Any,
+    ) -> Answer:
+        try:
+            async with session.post(path, allow_redirects=False, **body) as response:
+                content = bytearray()
+                async for chunk in response.content.iter_any():
+                    content += chunk
+                    if len(content) > _MOST_ANSWER_BYTES:
+                        response.close()
+                        return Unreachable("something other than a centre answered, at great length")
+                return read(response.status, response.headers.get("Retry-After"), bytes(content))
+        except TimeoutError:
+            return Unreachable(f"the centre at {self._url} did not answer in time")
+        except (aiohttp.ClientError, OSError) as error:
+            return Unreachable(f"the centre at {self._url} cannot be reached: {str(error) or type(error).__name__}")
+
+    def _report(self) -> None:
+        """Log a change of the link once, not every try."""
+        now = (self._core.link, self._core.error)
+        if now == self._said:
+            return
+        self._said = now
+        level = logging.INFO if now[0] is Link.ONLINE else logging.WARNING
+        _log.log(level, "uplink: %s%s", now[0].value, f": {now[1]}" if now[1] else "")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,108 @@
+"""Numbers in registers are the meter's numbers, in every order of bytes."""
+
+import math
+import struct
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymodbus.client.mixin import ModbusClientMixin
+
+from protocols.errors import LengthMismatch, MalformedFrame, Unsupported
+from protocols.modbus import ORDERS, TYPE_LENGTH, decode_registers, encode_registers
+
+WHOLE = {name: length for name, length in TYPE_LENGTH.items() if name[0] in "ui"}
+
+
+@pytest.mark.parametrize(
+    ("words", "type_", "order", "expected"),
+    [
+        ([0x4366, 0x3334], "f32", "ABCD", "230.2"),
+        ([0x3334, 0x4366], "f32", "CDAB", "230.2"),
+        ([0x6643, 0x3433], "f32", "BADC", "230.2"),
+        ([0x3433, 0x6643], "f32", "DCBA", "230.2"),
+        ([0x0102], "u16", "BADC", "513"),
+        ([0xFFFE], "i16", "ABCD", "-2"),
+        ([0x0001, 0x0002], "u32", "ABCD", "65538"),
+        ([0x0002, 0x0001], "u32", "CDAB", "65538"),
+        ([4, 3, 2, 1], "u64", "CDAB", str(1 << 48 | 2 << 32 | 3 << 16 | 4)),
+        ([0xFFFF] * 4, "i64", "ABCD", "-1"),
+        ([0x1234], "bcd16", "ABCD", "1234"),
+        ([0x0012, 0x3456], "bcd32", "ABCD", "123456"),
+    ],
+)
+def test_known_numbers(words: list[int], type_: str, order: str, expected: str) -> None:
+    assert str(decode_registers(words, type_, order)) == expected
+    assert encode_registers(Decimal(expected), type_, order) == words
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_whole_numbers_survive_every_order(order: str, data: st.DataObject) -> None:
+    type_ = data.draw(st.sampled_from(sorted(WHOLE)))
+    bits = 16 * WHOLE[type_]
+    low, high = (0, 2**bits - 1) if type_[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    value = Decimal(data.draw(st.integers(low, high)))
+    assert decode_registers(encode_registers(value, type_, order), type_, order) == value
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.sampled_from(ORDERS))
+def test_a_float32_is_the_shortest_number_with_its_bytes(value: float, order: str) -> None:
+    words = encode_registers(Decimal(repr(value)), "f32", order)
+    got = decode_registers(words, "f32", order)
+    assert isinstance(got, Decimal)
+    assert struct.pack(">f", float(got)) == struct.pack(">f", value)
+
+
+@given(st.lists(st.integers(0, 65535), min_size=2, max_size=2), st.sampled_from(["ABCD", "CDAB"]))
+def test_pymodbus_reads_the_same_numbers(words: list[int], order: str) -> None:
+    word_order = "big" if order == "ABCD" else "little"
+    for type_, theirs in (("u32", "UINT32"), ("i32", "INT32"), ("f32", "FLOAT32")):
+        data_type = ModbusClientMixin.DATATYPE[theirs]
+        expected = ModbusClientMixin.convert_from_registers(words, data_type, word_order=word_order)
+        got = decode_registers(words, type_, order)
+        assert isinstance(expected, int | float)
+        if got is None:
+            assert not math.isfinite(expected)
+        else:
+            assert isinstance(got, Decimal)
+            assert struct.pack(">d", float(got)) == struct.pack(">d", float(expected)) or type_ == "f32"
+            assert math.isclose(float(got), expected, rel_tol=1e-6, abs_tol=1e-45)
+
+
+@pytest.mark.parametrize("words", [[0x7FC0, 0], [0xFFFF, 0xFFFF], [0x7F80, 0], [0xFF80, 0]])
+def test_a_float_that_is_no_number_has_no_value(words: list[int]) -> None:
+    assert decode_registers(words, "f32") is None
+    assert decode_registers([0x7FF8, 0, 0, 0], "f64") is None
+
+
+def test_a_text_ends_at_its_first_nul() -> None:
+    assert decode_registers([0x5344, 0x4D20, 0x0041], "str") == "SDM"
+    assert decode_registers([0x4453, 0x204D], "str", "BADC") == "SDM"
+
+
+def test_a_bad_digit_is_refused() -> None:
+    with pytest.raises(MalformedFrame):
+        decode_registers([0x12A4], "bcd16")
+
+
+@pytest.mark.parametrize("words", [[], [1], [1, 2, 3]])
+def test_too_few_or_too_many_registers_are_refused(words: list[int]) -> None:
+    with pytest.raises(LengthMismatch):
+        decode_registers(words, "u32")
+
+
+@pytest.mark.parametrize(("type_", "order"), [("u8", "ABCD"), ("u16", "abcd"), ("str", "X")])
+def test_an_unknown_type_or_order_is_refused(type_: str, order: str) -> None:
+    with pytest.raises(Unsupported):
+        decode_registers([1], type_, order)
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [("65536", "u16"), ("-1", "u32"), ("1.5", "i16"), ("10000", "bcd16"), ("-1", "bcd32"), ("1e39", "f32")],
+)
+def test_what_does_not_fit_is_refused(value: str, type_: str) -> None:
+    with pytest.raises(ValueError, match=r"fit|whole"):
+        encode_registers(Decimal(value), type_)
