@@ -15,7 +15,7 @@ from drivers.bus.exchange import Answer, Exchange, Priority
 from drivers.bus.owner import Bus
 from drivers.errors import DeviceBusy, DeviceError, DeviceOffline, DeviceRefused
 from drivers.profile import Point, Profile
-from protocols.quantity import Quality, Quantity, canonical, to_scaled
+from protocols.quantity import Quality, Quantity, canonical
 
 
 class PointValue(NamedTuple):
@@ -98,7 +98,7 @@ class Driver(ABC):
                 error.partial = tuple(values)
                 raise
             values += [
-                PointValue(point.name, _storable(canonical(quantity)), answer.taken_at, raw)
+                PointValue(point.name, _kept(quantity), answer.taken_at, raw)
                 for point, quantity, raw in self._values(planned, answer.payload)
             ]
         if refusal is not None and not values:
@@ -129,19 +129,26 @@ class Driver(ABC):
 
 _LEAST_PLACE = Decimal("1e-9")
 _TOO_LARGE = Decimal("1e12")
+# Units whose canonical one is smaller: kW, MWh, bar.
+_POWERS_OF_TEN = frozenset(Decimal(10) ** power for power in range(1, 7))
 
 
-def _storable(quantity: Quantity) -> Quantity:
-    """Round away what no meter means; a float32 holds 1e-45 and 1e38, a reading does not."""
-    if quantity.value is None:
-        return quantity
-    try:
-        to_scaled(quantity.value)
-    except ValueError:
-        if abs(quantity.value) < _TOO_LARGE:
-            return quantity._replace(value=quantity.value.quantize(_LEAST_PLACE))
-        return Quantity(None, quantity.unit, Quality.INVALID)
-    return quantity
+def _kept(quantity: Quantity) -> Quantity:
+    """Express a quantity as a reading keeps it: canonical, and with the places that the device has.
+
+    Shape: 0.5406 kW is 540.6 W, not 540.6000; a float32's 1e-45 is 0 and its 1e38 is INVALID.
+    """
+    value, unit, quality = canonical(quantity)
+    if value is None:
+        return Quantity(value, unit, quality)
+    if abs(value) >= _TOO_LARGE:
+        return Quantity(None, unit, Quality.INVALID)
+    factor = canonical(Quantity(Decimal(1), quantity.unit)).value or Decimal(1)
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    wanted = min(0, exponent + factor.adjusted()) if factor in _POWERS_OF_TEN else min(0, exponent)
+    place = max(Decimal(1).scaleb(wanted), _LEAST_PLACE)
+    return Quantity(value if place.as_tuple().exponent == exponent else value.quantize(place), unit, quality)
 
 
 def _missing(point: Point) -> Quantity:

@@ -7,12 +7,11 @@ from drivers.base import Driver, Read
 from drivers.bus.exchange import ModbusRead
 from drivers.profile import Link, ModbusSource, Point
 from protocols.errors import ProtocolError
-from protocols.modbus import decode_registers
+from protocols.modbus import MAX_BITS, READ_HOLDING, READ_INPUT, decode_registers
 from protocols.quantity import Quality, Quantity
 
 _UNITS = range(1, 248)
-_REGISTER_FUNCTIONS = (3, 4)
-_MOST_BITS = 2000
+_REGISTER_FUNCTIONS = (READ_HOLDING, READ_INPUT)
 
 
 class ModbusDevice(Driver):
@@ -22,10 +21,12 @@ class ModbusDevice(Driver):
             raise ValueError(f"'{address}' is not a Modbus unit; write a number from 1 to 247")
 
     def _plan(self, points: Sequence[Point]) -> list[Read]:
-        return [
+        reads = [
             Read(ModbusRead(int(self.address), function, address, count, self.options.timeout_s), group)
             for function, address, count, group in plan_blocks(points, self.profile.link)
         ]
+        # What is billed comes first, in case the device falls silent on the way.
+        return sorted(reads, key=lambda read: not any(point.is_register for point in read.points))
 
     def _values(self, planned: Read, payload: bytes) -> list[tuple[Point, Quantity, bytes]]:
         assert isinstance(planned.exchange, ModbusRead)
@@ -40,7 +41,10 @@ class ModbusDevice(Driver):
 
 
 def plan_blocks(points: Sequence[Point], link: Link) -> list[tuple[int, int, int, tuple[Point, ...]]]:
-    """Group points into (function, address, count, points), bridging no gap wider than the model allows."""
+    """Group points into (function, address, count, points), bridging no gap wider than the model allows.
+
+    Strict devices refuse a request that touches an address they do not have, so the usual gap is none.
+    """
     blocks: list[tuple[int, int, int, tuple[Point, ...]]] = []
     order = {point.name: (_source(point).function, _source(point).address) for point in points}
     for point in sorted(points, key=lambda point: order[point.name]):
@@ -48,7 +52,7 @@ def plan_blocks(points: Sequence[Point], link: Link) -> list[tuple[int, int, int
         end = source.address + source.count
         if blocks:
             function, address, count, group = blocks[-1]
-            most = link.max_registers if function in _REGISTER_FUNCTIONS else _MOST_BITS
+            most = link.max_registers if function in _REGISTER_FUNCTIONS else MAX_BITS
             is_near = source.address - (address + count) <= link.max_gap
             if function == source.function and is_near and end - address <= most:
                 blocks[-1] = (function, address, max(count, end - address), (*group, point))

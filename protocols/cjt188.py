@@ -39,9 +39,24 @@ CURRENT_DATA = 0x901F
 
 DiOrder = Literal["1F90", "901F"]
 
+# The identifiers in use: they tell in which order a vendor has sent one.
+_KNOWN_DI = (
+    range(0x810A, 0x810B),  # address
+    range(0x9020, 0x9030),  # history on older meters
+    range(0x901F, 0x9020),  # current data
+    range(0xA010, 0xA01A),  # prices, days, clock, valve, address
+    range(0xA101, 0xA108),
+    range(0xD120, 0xD12C),  # months
+    range(0xD300, 0xD500),  # freezes
+)
+
 UNITS = {0x05: "kWh", 0x08: "MWh", 0x17: "kW", 0x29: "L", 0x2C: "m3", 0x32: "L/h", 0x35: "m3/h", 0x11: "GJ", 0x0E: "MJ"}
 _UNIT_CODES = {unit: code for code, unit in UNITS.items()}
 _VALVE = {0b00: 0, 0b01: 1, 0b11: 2}  # open, closed, fault; 10 is not defined
+
+
+def _is_known(di: int) -> bool:
+    return any(di in known for known in _KNOWN_DI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +85,9 @@ class Frame:
         """The data identifier in printed order, None where the frame carries none."""
         if len(self.data) < 2:
             return None
-        first, second = self.data[0], self.data[1]
-        # The printed order starts with 8x, 9x, Ax or Dx; a vendor that sends it low first is turned around.
-        if first >> 4 in (0x8, 0x9, 0xA, 0xD) and second >> 4 not in (0x9, 0xA, 0xD):
-            return first << 8 | second
-        return second << 8 | first
+        high_first, low_first = int.from_bytes(self.data[:2], "big"), int.from_bytes(self.data[:2], "little")
+        # Low first is the more common order, so it wins where both or neither could be meant.
+        return high_first if _is_known(high_first) and not _is_known(low_first) else low_first
 
     @property
     def ser(self) -> int | None:
@@ -87,11 +100,12 @@ class Frame:
 
 
 class Value(NamedTuple):
-    """One decoded number and the bytes it came from."""
+    """One decoded number and the bytes it came from; ``at`` is the meter's own clock, ISO 8601 without a zone."""
 
     name: str
     quantity: Quantity
     raw: bytes
+    at: str | None = None
 
 
 def encode_address(address: str) -> bytes:
@@ -129,13 +143,14 @@ def decode_frame(data: bytes) -> Frame:
 
     Raises: ProtocolError.
     """
-    if data[:1] != bytes((START,)):
+    if data and data[0] != START:
         raise MalformedFrame("a frame begins with 68")
+    if len(data) > 10 and data[10] > MAX_DATA:
+        raise LengthMismatch(f"the length field says {data[10]}, a frame holds at most {MAX_DATA}")
     if len(data) < OVERHEAD or len(data) < OVERHEAD + data[10]:
         raise TruncatedFrame(f"{len(data)} bytes are not a whole frame")
-    length = data[10]
-    if length > MAX_DATA or len(data) != OVERHEAD + length:
-        raise LengthMismatch(f"the length field says {length}, the frame has {len(data) - OVERHEAD}")
+    if len(data) != OVERHEAD + data[10]:
+        raise LengthMismatch(f"the length field says {data[10]}, the frame has {len(data) - OVERHEAD}")
     if data[-1] != END:
         raise MalformedFrame(f"the frame ends with {data[-1]:02X}, not 16")
     if sum8(data[:-2]) != data[-2]:
@@ -183,8 +198,15 @@ def match_response(request: Frame, response: Frame) -> None:
     if request.ser != response.ser:
         raise MalformedFrame(f"sequence {_hex(response.ser, 2)} does not answer {_hex(request.ser, 2)}")
     if response.is_error:
-        code = int.from_bytes(response.payload[:2], "little")
-        raise ApplicationError(f"the meter refuses with status {response.payload.hex() or 'none'}", code)
+        raise refusal(response)
+
+
+def refusal(frame: Frame) -> ApplicationError:
+    """Make the error that an error answer stands for."""
+    if not frame.payload:
+        return ApplicationError("the meter refuses and gives no reason")
+    code = int.from_bytes(frame.payload[:2], "little")
+    return ApplicationError(f"the meter refuses with status {frame.payload.hex().upper()}", code)
 
 
 def _hex(number: int | None, digits: int) -> str:
@@ -200,24 +222,27 @@ _REDUCED = 6
 def decode_water(payload: bytes) -> list[Value]:
     """Read the current data (901F) of a water or gas meter.
 
-    Shape: volumeTotal, settlementVolume, meterTime (seconds are lost to nobody: it stays in
-    ``raw``), valveState (0 open, 1 closed, 2 fault) and batteryLow (0 or 1). A payload of
-    another length gives one INVALID volumeTotal with all its bytes.
+    Shape: volumeTotal and settlementVolume, valveState (0 open, 1 closed, 2 fault) and batteryLow
+    (0 or 1); the meter's clock is the ``at`` of volumeTotal. A payload of another length gives one
+    INVALID volumeTotal with all its bytes.
     """
     if len(payload) == _FULL:
-        values = [_volume("volumeTotal", payload[:5]), _volume("settlementVolume", payload[5:10])]
-        return values + _status(payload[17:19])
+        clock = decode_clock(payload[10:17])
+        total = _volume("volumeTotal", payload[:5])._replace(at=None if clock is None else clock.isoformat())
+        return [total, _volume("settlementVolume", payload[5:10]), *_status(payload[17:19])]
     if len(payload) == _REDUCED:
-        total = decode_bcd(payload[:4], decimals=2, unit="m3")
-        return [Value("volumeTotal", total, payload[:4]), *_status(payload[4:6])]
+        quantity = decode_bcd(payload[:4], decimals=2, unit="m3")
+        return [Value("volumeTotal", quantity, payload[:4]), *_status(payload[4:6])]
     return [Value("volumeTotal", Quantity(None, "m3", Quality.INVALID), payload)]
 
 
 def _volume(name: str, field: bytes) -> Value:
-    unit = UNITS.get(field[4])
-    if unit not in ("m3", "L"):
-        return Value(name, Quantity(None, "m3", Quality.INVALID), field)
-    return Value(name, decode_bcd(field[:4], decimals=2, unit=unit), field)
+    unit = UNITS.get(field[4], "")
+    if unit in ("m3", "L"):
+        return Value(name, decode_bcd(field[:4], decimals=2, unit=unit), field)
+    # A meter that keeps no such number fills its unit too.
+    quality = Quality.NOT_AVAILABLE if field == b"\xff" * 5 else Quality.INVALID
+    return Value(name, Quantity(None, "m3", quality), field)
 
 
 def _status(status: bytes) -> list[Value]:
@@ -230,8 +255,11 @@ def _status(status: bytes) -> list[Value]:
 def decode_clock(field: bytes) -> datetime | None:
     """Read a meter's clock, seven BCD bytes ss mm hh DD MM YY CC, in the meter's own zone; None if it is not one."""
     digits = field[::-1].hex()
+    if len(digits) != 14 or not digits.isdecimal():
+        return None
+    month, day, hour, minute, second = (int(digits[place : place + 2]) for place in range(4, 14, 2))
     try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the meter has no zone
+        return datetime(int(digits[:4]), month, day, hour, minute, second)  # noqa: DTZ001 - meters name no zone
     except ValueError:
         return None
 

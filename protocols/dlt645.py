@@ -12,20 +12,15 @@ itself was not read.
 
 import string
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import NamedTuple
 
-from protocols.bcd import decode_bcd, encode_bcd
 from protocols.checksum import sum8
-from protocols.errors import (
-    ApplicationError,
-    ChecksumMismatch,
-    LengthMismatch,
-    MalformedFrame,
-    TruncatedFrame,
-    Unsupported,
-)
-from protocols.quantity import Quality, Quantity
+from protocols.dlt645_item import ITEMS as ITEMS
+from protocols.dlt645_item import DataItem as DataItem
+from protocols.dlt645_item import Value as Value
+from protocols.dlt645_item import decode_values as decode_values
+from protocols.dlt645_item import encode_value as encode_value
+from protocols.dlt645_item import find_items as find_items
+from protocols.errors import ApplicationError, ChecksumMismatch, LengthMismatch, MalformedFrame, TruncatedFrame
 
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
 MASK = 0x33  # added to every data byte so that a run of zeros does not look like an idle line
@@ -121,13 +116,14 @@ def decode_frame(data: bytes) -> Frame:
 
     Raises: ProtocolError.
     """
-    if data[:1] != bytes((START,)) or (len(data) > 7 and data[7] != START):
+    if (data and data[0] != START) or (len(data) > 7 and data[7] != START):
         raise MalformedFrame("a frame has 68 at its first and eighth byte")
+    if len(data) > 9 and data[9] > MAX_DATA:
+        raise LengthMismatch(f"the length field says {data[9]}, a frame holds at most {MAX_DATA}")
     if len(data) < OVERHEAD or len(data) < OVERHEAD + data[9]:
         raise TruncatedFrame(f"{len(data)} bytes are not a whole frame")
-    length = data[9]
-    if length > MAX_DATA or len(data) != OVERHEAD + length:
-        raise LengthMismatch(f"the length field says {length}, the frame has {len(data) - OVERHEAD}")
+    if len(data) != OVERHEAD + data[9]:
+        raise LengthMismatch(f"the length field says {data[9]}, the frame has {len(data) - OVERHEAD}")
     if data[-1] != END:
         raise MalformedFrame(f"the frame ends with {data[-1]:02X}, not 16")
     if sum8(data[:-2]) != data[-2]:
@@ -156,6 +152,20 @@ def error_words(error: int) -> str:
     return ", ".join(word for bit, word in enumerate(_ERRORS) if error & 1 << bit) or "no reason given"
 
 
+def refusal(frame: Frame) -> ApplicationError:
+    """Make the error that an error answer stands for.
+
+    Shape: some meters send the error word unmasked, so the wire byte is told beside the decoded one.
+    """
+    if not frame.data:
+        return ApplicationError("the meter refuses and gives no reason")
+    error = frame.data[0]
+    wire = (error + MASK) & 0xFF
+    return ApplicationError(
+        f"the meter refuses: {error_words(error)} (error word {error:02X}, wire byte {wire:02X})", error
+    )
+
+
 def addresses_match(wanted: str, got: str) -> bool:
     """Tell whether an answer's address fits the one asked, in which A stands for any digit."""
     return len(wanted) == len(got) and all(w in ("A", g) for w, g in zip(wanted.upper(), got, strict=True))
@@ -171,111 +181,7 @@ def match_response(request: Frame, response: Frame) -> None:
     if not addresses_match(request.address, response.address):
         raise MalformedFrame(f"meter {response.address} answered instead of {request.address}")
     if response.is_error:
-        error = response.data[0] if response.data else 0
-        raise ApplicationError(f"the meter refuses: {error_words(error)} (error word {error:02X})", error)
+        raise refusal(response)
     if request.di is not None and response.di != request.di:
         got = "none" if response.di is None else f"{response.di:08X}"
         raise MalformedFrame(f"data identifier {got} does not answer {request.di:08X}")
-
-
-class DataItem(NamedTuple):
-    """One number behind a data identifier."""
-
-    di: int
-    name: str
-    length: int
-    decimals: int
-    unit: str
-    is_signed: bool = False
-
-
-class Value(NamedTuple):
-    """One decoded number and the bytes it came from."""
-
-    name: str
-    quantity: Quantity
-    di: int
-    raw: bytes
-
-
-def _energy() -> list[DataItem]:
-    items = [DataItem(0x00000000, "energyCombinedTotal", 4, 2, "kWh", True)]
-    for code, name in ((0x01, "energyImport"), (0x02, "energyExport")):
-        base = code << 16
-        items.append(DataItem(base, f"{name}Total", 4, 2, "kWh"))
-        items += [DataItem(base | tariff << 8, f"{name}Tariff{tariff}", 4, 2, "kWh") for tariff in range(1, 5)]
-    items.append(DataItem(0x00030000, "reactiveCombined1", 4, 2, "kvarh", True))
-    items.append(DataItem(0x00040000, "reactiveCombined2", 4, 2, "kvarh", True))
-    return items
-
-
-def _instant() -> list[DataItem]:
-    items = []
-    for phase in (1, 2, 3):
-        items.append(DataItem(0x02010000 | phase << 8, f"voltageL{phase}", 2, 1, "V"))
-        items.append(DataItem(0x02020000 | phase << 8, f"currentL{phase}", 3, 3, "A", True))
-    for place, suffix in enumerate(("Total", "L1", "L2", "L3")):
-        items.append(DataItem(0x02030000 | place << 8, f"power{suffix}", 3, 4, "kW", True))
-        items.append(DataItem(0x02040000 | place << 8, f"reactivePower{suffix}", 3, 4, "kvar", True))
-        items.append(DataItem(0x02050000 | place << 8, f"apparentPower{suffix}", 3, 4, "kVA", True))
-        items.append(DataItem(0x02060000 | place << 8, "pf" if place == 0 else f"pf{suffix}", 2, 3, "", True))
-    items += [
-        DataItem(0x02800001, "currentNeutral", 3, 3, "A"),
-        DataItem(0x02800002, "freq", 2, 2, "Hz"),
-        DataItem(0x00900100, "balanceEnergy", 4, 2, "kWh"),
-        DataItem(0x00900200, "balanceMoney", 4, 2, "CNY"),
-        DataItem(0x02800008, "clockBattery", 2, 2, "V"),
-        DataItem(0x05060101, "energyImportDailyFreeze", 4, 2, "kWh"),
-    ]
-    return items
-
-
-ITEMS: dict[int, tuple[DataItem, ...]] = {item.di: (item,) for item in (*_energy(), *_instant())}
-for _block, _parts in (
-    (0x0001FF00, [0x00010000 | tariff << 8 for tariff in range(5)]),
-    (0x0002FF00, [0x00020000 | tariff << 8 for tariff in range(5)]),
-    (0x0201FF00, [0x02010000 | phase << 8 for phase in (1, 2, 3)]),
-    (0x0202FF00, [0x02020000 | phase << 8 for phase in (1, 2, 3)]),
-    (0x0203FF00, [0x02030000 | place << 8 for place in range(4)]),
-    (0x0204FF00, [0x02040000 | place << 8 for place in range(4)]),
-    (0x0205FF00, [0x02050000 | place << 8 for place in range(4)]),
-    (0x0206FF00, [0x02060000 | place << 8 for place in range(4)]),
-):
-    ITEMS[_block] = tuple(item for part in _parts for item in ITEMS[part])
-
-
-def decode_values(di: int, payload: bytes) -> list[Value]:
-    """Read the numbers behind a data identifier.
-
-    Shape: a payload of another length than the standard's gives one INVALID value with all its
-    bytes: cutting it up would shift every number behind the odd one.
-
-    Raises: Unsupported for an identifier not in ``ITEMS``.
-    """
-    items = _known(di)
-    if len(payload) != sum(item.length for item in items):
-        name = items[0].name if len(items) == 1 else f"di{di:08X}"
-        return [Value(name, Quantity(None, items[0].unit, Quality.INVALID), di, payload)]
-    values, offset = [], 0
-    for item in items:
-        raw = payload[offset : offset + item.length]
-        offset += item.length
-        quantity = decode_bcd(raw, decimals=item.decimals, unit=item.unit, is_signed=item.is_signed)
-        values.append(Value(item.name, quantity, item.di, raw))
-    return values
-
-
-def encode_value(di: int, value: Decimal) -> bytes:
-    """Write the payload of a single-number identifier; the simulator's side.
-
-    Raises: Unsupported for an unknown identifier, ValueError for a value that does not fit.
-    """
-    (item,) = _known(di)
-    return encode_bcd(value, item.length, decimals=item.decimals, is_signed=item.is_signed)
-
-
-def _known(di: int) -> tuple[DataItem, ...]:
-    try:
-        return ITEMS[di]
-    except KeyError:
-        raise Unsupported(f"data identifier {di:08X} is not in the table") from None

@@ -1,10 +1,7 @@
-"""Modbus: frames of both transports, requests and answers, and numbers in registers.
+"""Modbus: frames of both transports, requests and answers; numbers in registers are in ``register``.
 
     TCP   | transaction 2 | protocol 0 2 | length 2 | unit 1 | function 1 | data ... |
     RTU                                             | unit 1 | function 1 | data ... | CRC 2, low first |
-
-Registers are 16 bits, high byte first; where a number takes two or four of them the order is
-the vendor's: ABCD as it stands, CDAB words swapped, BADC bytes swapped, DCBA both.
 
 Source: Modbus Application Protocol as described in the house's fact sheet, chapter 7.
 """
@@ -12,7 +9,6 @@ Source: Modbus Application Protocol as described in the house's fact sheet, chap
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from protocols.checksum import crc16_modbus
 from protocols.errors import (
@@ -23,12 +19,18 @@ from protocols.errors import (
     TruncatedFrame,
     Unsupported,
 )
-from protocols.quantity import decimal_from_float32
+from protocols.register import ORDERS as ORDERS
+from protocols.register import TYPE_LENGTH as TYPE_LENGTH
+from protocols.register import decode_registers as decode_registers
+from protocols.register import encode_registers as encode_registers
 
 READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
 READS = (READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT)
 WRITES = (WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS)
+FUNCTIONS = READS + WRITES
+# Those of the public specification: well formed, though not all of them are known here.
+PUBLIC_FUNCTIONS = frozenset((*range(1, 9), 11, 12, *range(15, 18), *range(20, 25), 43))
 MAX_REGISTERS, MAX_BITS = 125, 2000
 MAX_PDU = 253
 
@@ -101,6 +103,11 @@ def decode_rtu(data: bytes) -> Frame:
     if got != want:
         raise ChecksumMismatch(f"the CRC is {got:04X}, the bytes give {want:04X}")
     return Frame(data[0], bytes(data[1:-2]))
+
+
+def has_crc(data: bytes) -> bool:
+    """Tell whether bytes end with their own CRC."""
+    return len(data) >= 4 and crc16_modbus(data[:-2]) == data[-2] | data[-1] << 8
 
 
 def encode_read_request(function: int, address: int, count: int) -> bytes:
@@ -191,12 +198,42 @@ def decode_bits_response(pdu: bytes, function: int, count: int) -> tuple[int, ..
     return tuple(_bits(data, count))
 
 
+def check_pdu(pdu: bytes) -> None:
+    """Make sure that a message has the shape of a request or of an answer.
+
+    Raises: ProtocolError.
+    """
+    function = pdu[0] & 0x7F
+    if function not in FUNCTIONS:
+        raise Unsupported(f"function {function}")
+    if pdu[0] & 0x80:
+        _whole(pdu, 2)
+    elif pdu[0] in READS and len(pdu) != 5 and not is_answer(pdu):
+        raise LengthMismatch("neither a request of 5 bytes nor an answer with as many bytes as it says")
+    elif not is_answer(pdu):
+        decode_request(pdu)
+
+
+def is_answer(pdu: bytes) -> bool:
+    """Tell whether a message has the shape of an answer; that to a single write looks like the write."""
+    if pdu[0] in (WRITE_COILS, WRITE_REGISTERS):
+        return len(pdu) == 5
+    if pdu[0] not in READS or len(pdu) < 3 or len(pdu) != 2 + pdu[1]:
+        return False
+    return pdu[0] in (READ_COILS, READ_DISCRETES) or pdu[1] % 2 == 0
+
+
+def refusal(pdu: bytes) -> ApplicationError:
+    """Make the error that an exception answer stands for."""
+    return ApplicationError(f"exception {pdu[1]}: {EXCEPTIONS.get(pdu[1], 'not a known one')}", pdu[1])
+
+
 def _answer(pdu: bytes, function: int) -> bytes:
     if len(pdu) < 2:
         raise TruncatedFrame(f"an answer has at least 2 bytes, not {len(pdu)}")
     if pdu[0] == function | 0x80:
         _whole(pdu, 2)
-        raise ApplicationError(f"exception {pdu[1]}: {EXCEPTIONS.get(pdu[1], 'not a known one')}", pdu[1])
+        raise refusal(pdu)
     if pdu[0] != function:
         raise MalformedFrame(f"function {pdu[0]} does not answer {function}")
     if len(pdu) != 2 + pdu[1]:
@@ -211,83 +248,3 @@ def _whole(pdu: bytes, length: int) -> None:
 
 def _bits(data: bytes, count: int) -> list[int]:
     return [data[position // 8] >> position % 8 & 1 for position in range(count)]
-
-
-# type -> registers
-TYPE_LENGTH = {
-    "u16": 1, "i16": 1, "bcd16": 1,
-    "u32": 2, "i32": 2, "f32": 2, "bcd32": 2,
-    "u64": 4, "i64": 4, "f64": 4,
-}  # fmt: skip
-ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
-_STRUCTS = {
-    "u16": struct.Struct(">H"),
-    "i16": struct.Struct(">h"),
-    "u32": struct.Struct(">I"),
-    "i32": struct.Struct(">i"),
-    "u64": struct.Struct(">Q"),
-    "i64": struct.Struct(">q"),
-    "f32": struct.Struct(">f"),
-    "f64": struct.Struct(">d"),
-}
-
-
-def _ordered(words: Sequence[int], order: str) -> bytes:
-    """Lay registers out high byte first."""
-    if order not in ORDERS:
-        raise Unsupported(f"register order {order}")
-    turned = words[::-1] if order in ("CDAB", "DCBA") else words
-    return struct.pack(f"{'<' if order in ('BADC', 'DCBA') else '>'}{len(turned)}H", *turned)
-
-
-def decode_registers(words: Sequence[int], type_: str, order: str = "ABCD") -> Decimal | str | None:
-    """Read a number or a text from registers.
-
-    Shape: None for a float that is not a number; a text ends at its first NUL.
-
-    Raises: LengthMismatch for too few or many registers, MalformedFrame for a bad BCD digit, Unsupported.
-    """
-    data = _ordered(words, order)
-    if type_ == "str":
-        return data.split(b"\0", 1)[0].decode("latin-1").strip()
-    if type_ not in TYPE_LENGTH:
-        raise Unsupported(f"register type {type_}")
-    if len(words) != TYPE_LENGTH[type_]:
-        raise LengthMismatch(f"a {type_} has {TYPE_LENGTH[type_]} registers, not {len(words)}")
-    if type_.startswith("bcd"):
-        digits = data.hex()
-        if not digits.isdecimal():
-            raise MalformedFrame(f"{digits} is not BCD")
-        return Decimal(int(digits))
-    (value,) = _STRUCTS[type_].unpack(data)
-    if type_ == "f32":
-        return decimal_from_float32(value) if abs(value) < float("inf") else None
-    if type_ == "f64":
-        return Decimal(repr(value)) if abs(value) < float("inf") else None
-    return Decimal(value)
-
-
-def encode_registers(value: Decimal, type_: str, order: str = "ABCD") -> list[int]:
-    """Write a number into registers; the simulator's side.
-
-    Raises: ValueError for a value that does not fit, Unsupported.
-    """
-    if type_ not in TYPE_LENGTH:
-        raise Unsupported(f"register type {type_}")
-    length = TYPE_LENGTH[type_]
-    if type_.startswith("bcd"):
-        digits = f"{int(value):0{4 * length}d}"
-        if value < 0 or value != int(value) or len(digits) > 4 * length:
-            raise ValueError(f"{value} does not fit {type_}")
-        data = bytes.fromhex(digits)
-    elif type_ in ("f32", "f64"):
-        data = _STRUCTS[type_].pack(float(value))
-    else:
-        if value != int(value):
-            raise ValueError(f"{value} is not whole and {type_} is")
-        try:
-            data = _STRUCTS[type_].pack(int(value))
-        except struct.error:
-            raise ValueError(f"{value} does not fit {type_}") from None
-    words = struct.unpack(f"{'<' if order in ('BADC', 'DCBA') else '>'}{length}H", data)
-    return list(words[::-1] if order in ("CDAB", "DCBA") else words)

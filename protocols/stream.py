@@ -1,8 +1,8 @@
 """Find frames in a stream of bytes that also holds noise, echoes and half frames.
 
 A scanner is fed bytes as they come and gives, in order, good frames, bad frames with their
-error, and noise. It never assumes that one read is one frame. A candidate that fails is
-given up at its first byte only: a true frame may begin inside what looked like a false one.
+error, and noise. It never assumes that one read is one frame. A candidate that fails is given
+up only as far as the next place where a frame may begin: a true one may stand inside a false one.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +12,12 @@ from typing import Any
 from protocols import cjt188, dlt645, modbus
 from protocols.errors import ProtocolError, TruncatedFrame
 
-# The longest frame of any protocol here is 260 bytes; what is older than this cannot become one.
-MAX_BUFFER = 1024
+# No frame of any protocol here has more bytes.
+LONGEST = 270
+# What is fed at once is taken in portions of this; noise is told when it has grown to it.
+PORTION = 1024
+# A false frame and a possible one that begins at its end can be waiting when a portion comes.
+MAX_BUFFER = 2 * LONGEST + PORTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +36,52 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """What a scanner must know of a protocol.
+    """What a scanner must know of a protocol; all functions look at bytes from a possible start on.
 
-    Shape: ``length(data)`` looks at bytes from a possible start on and gives the whole frame's
-    length, 0 while too few bytes are there to tell, -1 if no frame starts here.
+    Shape: ``length`` gives the whole frame's length, 0 while too few bytes are there to tell, -1 if
+    no frame starts here. ``is_likely`` tells a damaged frame from noise by what there is of its header.
     """
 
     length: Callable[[bytes], int]
     decode: Callable[[bytes], Any]
-    has_start: bool = True  # without a start byte, half a frame cannot be told from noise
+    is_likely: Callable[[bytes], bool]
+    header: int  # bytes that make a damaged frame worth the name where another one cuts it off
+    start: bytes = b""  # without a start byte, half a frame cannot be told from noise
+    end: bytes = b""
+    fill: bytes = b""  # wake-up bytes before a frame
+    # May a whole frame inside an unfinished one be believed at once? Only if chance cannot make one:
+    # start, end and sum can, a CRC alone or no check at all cannot.
+    is_self_evident: bool = False
+
+
+def _is_printed(wire: bytes) -> bool:
+    """Tell whether address bytes hold digits and wildcards only."""
+    return all(byte >> 4 <= 10 and byte & 0xF <= 10 for byte in wire)
 
 
 def _dlt645_length(data: bytes) -> int:
     if data[0] != dlt645.START or (len(data) > 7 and data[7] != dlt645.START):
         return -1
-    if len(data) < 10:
-        return 0
-    return dlt645.OVERHEAD + data[9] if data[9] <= dlt645.MAX_DATA else -1
+    return dlt645.OVERHEAD + data[9] if len(data) > 9 else 0
+
+
+def _is_likely_dlt645(data: bytes) -> bool:
+    return _is_printed(data[1:7])
 
 
 def _cjt188_length(data: bytes) -> int:
     if data[0] != cjt188.START:
         return -1
-    if len(data) < 11:
-        return 0
-    return cjt188.OVERHEAD + data[10] if data[10] <= cjt188.MAX_DATA else -1
+    return cjt188.OVERHEAD + data[10] if len(data) > 10 else 0
+
+
+def _is_likely_cjt188(data: bytes) -> bool:
+    is_meter = all(kind >> 4 in (1, 2, 3, 4) or kind == cjt188.ANY_TYPE for kind in data[1:2])
+    return is_meter and _is_printed(data[2:9])
 
 
 def _modbus_tcp_length(data: bytes) -> int:
-    if (len(data) > 2 and data[2]) or (len(data) > 3 and data[3]):
+    if any(data[2:4]):
         return -1
     if len(data) < 6:
         return 0
@@ -68,11 +89,24 @@ def _modbus_tcp_length(data: bytes) -> int:
     return 6 + length if 2 <= length <= modbus.MAX_PDU + 1 else -1
 
 
-def _rtu_lengths(data: bytes) -> list[int]:
+def _is_likely_tcp(data: bytes) -> bool:
+    return all(function & 0x7F in modbus.PUBLIC_FUNCTIONS for function in data[7:8])
+
+
+def _decode_tcp(data: bytes) -> modbus.Frame:
+    """Demand more than the envelope, which checks nothing."""
+    frame = modbus.decode_tcp(data)
+    modbus.check_pdu(frame.pdu)
+    return frame
+
+
+def rtu_lengths(data: bytes) -> list[int]:
     """Give the lengths an RTU frame starting here can have; a request and an answer differ."""
+    if len(data) < 2:
+        return []
     function = data[1]
     if function & 0x80:
-        return [5] if function & 0x7F in modbus.READS + modbus.WRITES else []
+        return [5] if function & 0x7F in modbus.FUNCTIONS else []
     if function in modbus.READS:
         return [8, *([5 + data[2]] if len(data) > 2 and data[2] else [])]
     if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER):
@@ -85,33 +119,33 @@ def _rtu_lengths(data: bytes) -> list[int]:
 def _modbus_rtu_length(data: bytes) -> int:
     if len(data) < 3:
         return 0
-    lengths = _rtu_lengths(data)
+    lengths = rtu_lengths(data)
     if not lengths:
         return -1
     # RTU has no start byte, so only a frame whose CRC fits is one; the longest that fits wins.
     for length in sorted(lengths, reverse=True):
-        if len(data) >= length:
-            try:
-                modbus.decode_rtu(data[:length])
-            except ProtocolError:
-                continue
+        if len(data) >= length and modbus.has_crc(data[:length]):
             return length
     return 0 if len(data) < max(lengths) else -1
 
 
 FRAMINGS = {
-    "dlt645": Framing(_dlt645_length, dlt645.decode_frame),
-    "cjt188": Framing(_cjt188_length, cjt188.decode_frame),
-    "modbus-rtu": Framing(_modbus_rtu_length, modbus.decode_rtu, has_start=False),
-    "modbus-tcp": Framing(_modbus_tcp_length, modbus.decode_tcp),
+    "dlt645": Framing(
+        _dlt645_length, dlt645.decode_frame, _is_likely_dlt645, 10, b"\x68", b"\x16", b"\xfe", is_self_evident=True
+    ),
+    "cjt188": Framing(
+        _cjt188_length, cjt188.decode_frame, _is_likely_cjt188, 11, b"\x68", b"\x16", b"\xfe", is_self_evident=True
+    ),
+    "modbus-rtu": Framing(_modbus_rtu_length, modbus.decode_rtu, lambda _: False, 0),
+    "modbus-tcp": Framing(_modbus_tcp_length, _decode_tcp, _is_likely_tcp, 8),
 }
 
 
 class FrameScanner:
     """Scan one direction of one line.
 
-    Shape: ``feed`` gives what became certain; ``flush`` gives the rest, where a frame that
-    never ended is a truncated one.
+    Shape: ``feed`` gives what became certain; ``flush`` gives the rest, where a frame that never
+    ended is a truncated one.
     """
 
     def __init__(self, framing: Framing) -> None:
@@ -123,63 +157,116 @@ class FrameScanner:
     def feed(self, data: bytes) -> list[Found]:
         """Take bytes and give what they complete, noise only when something follows it."""
         found: list[Found] = []
-        for start in range(0, len(data), MAX_BUFFER):
-            self._buffer += data[start : start + MAX_BUFFER]
+        for start in range(0, len(data), PORTION):
+            self._buffer += data[start : start + PORTION]
             found.extend(self._scan(is_end=False))
         return found
 
     def flush(self) -> list[Found]:
         """Give what is left: the line has fallen silent."""
-        found = list(self._scan(is_end=True))
-        found.extend(self._take_noise())
-        return found
+        return [*self._scan(is_end=True), *self._take_noise()]
 
     def _scan(self, *, is_end: bool) -> Iterator[Found]:
+        framing = self._framing
         while self._buffer:
-            length = self._framing.length(self._buffer)
-            is_short = length == 0 or length > len(self._buffer)
-            candidate = self._buffer if is_short else self._buffer[: max(length, 0)]
-            piece: Found | None = None
-            if is_short and not self._hides_a_frame(candidate):
-                if not is_end:
-                    break
-                if self._framing.has_start:
-                    piece = Found(0, candidate, error=TruncatedFrame("the bytes end inside this frame"))
-            elif length > 0 and not is_short:
-                piece = self._judge(candidate)
-            if piece is None:
-                yield from self._skip_byte()
+            length = framing.length(self._buffer)
+            if length < 0:
+                yield from self._skip(next(self._starts(len(self._buffer)), len(self._buffer)))
                 continue
-            yield from self._take_noise()
-            yield replace(piece, offset=self._offset)
-            self._offset += len(piece.data)
-            self._buffer = self._buffer[len(piece.data) :]
+            is_short = length == 0 or length > len(self._buffer)
+            if is_short and not is_end and not framing.is_self_evident:
+                break
+            candidate = self._buffer if is_short else self._buffer[:length]
+            frame, error = self._decode(candidate)
+            if is_short:
+                error = error or TruncatedFrame("the bytes end inside this frame")
+            if error is None:
+                yield from self._take(Found(0, candidate, frame))
+                continue
+            good = self._next_good()
+            if not good and not is_end and (is_short or self._open_start(len(candidate))):
+                break  # more bytes will tell whether a true frame begins inside
+            yield from self._give_up(candidate, good, error, is_short=is_short)
 
-    def _judge(self, candidate: bytes) -> Found | None:
-        """Decode a whole candidate; None if it is a false start with a good frame inside."""
+    def _decode(self, candidate: bytes) -> tuple[Any, ProtocolError | None]:
         try:
-            return Found(0, candidate, self._framing.decode(candidate))
+            return self._framing.decode(candidate), None
         except ProtocolError as error:
-            return None if self._hides_a_frame(candidate) else Found(0, candidate, error=error)
+            return None, error
 
-    def _skip_byte(self) -> Iterator[Found]:
-        self._noise += self._buffer[:1]
-        self._buffer = self._buffer[1:]
-        if len(self._noise) >= MAX_BUFFER:
+    def _give_up(self, candidate: bytes, good: int, error: ProtocolError, *, is_short: bool) -> Iterator[Found]:
+        """Pass over a candidate that is no frame, or over as much of it as belongs to no later one."""
+        framing = self._framing
+        is_ended = bool(framing.end) and not is_short and candidate.endswith(framing.end)
+        cut = good if good < len(candidate) else 0
+        if cut:
+            error = TruncatedFrame("another frame begins inside this one")
+        elif framing.end and not is_short and not is_ended:
+            cut = self._open_start(len(candidate))  # its length is not to be believed
+        bad = candidate[:cut] if cut else candidate
+        if cut and framing.fill:
+            bad = bad.rstrip(framing.fill)
+        has_header = framing.is_likely(bad) and (not cut or len(bad) >= framing.header)
+        if has_header or (is_ended and not cut):
+            yield from self._take(Found(0, bad, error=error))
+        else:
+            yield from self._skip(self._next_worthy(len(bad)))
+
+    def _starts(self, limit: int) -> Iterator[int]:
+        """Go through the places after the first, and before ``limit``, where a frame may begin."""
+        start = self._framing.start
+        if not start:
+            yield from range(1, limit)
+            return
+        place = self._buffer.find(start, 1, limit)
+        while place > 0:
+            yield place
+            place = self._buffer.find(start, place + 1, limit)
+
+    def _next_good(self) -> int:
+        """Find the next good frame that is whole in the buffer; 0 if there is none."""
+        framing, buffer = self._framing, self._buffer
+        for place in self._starts(len(buffer)):
+            rest = buffer[place : place + LONGEST]
+            length = framing.length(rest)
+            if not 0 < length <= len(rest) or not rest.endswith(framing.end, 0, length):
+                continue
+            if self._decode(rest[:length])[1] is None:
+                return place
+        return 0
+
+    def _open_start(self, limit: int) -> int:
+        """Find what may yet become a frame and begins before ``limit``; 0 if there is nothing."""
+        for place in self._starts(limit) if self._framing.start else ():
+            if self._is_open(place) and self._framing.is_likely(self._buffer[place : place + LONGEST]):
+                return place
+        return 0
+
+    def _next_worthy(self, limit: int) -> int:
+        """Find how far noise goes: to what may become a frame, or is a damaged one, or to ``limit``."""
+        if not self._framing.start:
+            return 1
+        for place in self._starts(limit):
+            if self._is_open(place) or self._framing.is_likely(self._buffer[place : place + LONGEST]):
+                return place
+        return limit
+
+    def _is_open(self, place: int) -> bool:
+        rest = self._buffer[place : place + LONGEST]
+        length = self._framing.length(rest)
+        return length == 0 or length > len(rest)
+
+    def _take(self, piece: Found) -> Iterator[Found]:
+        yield from self._take_noise()
+        yield replace(piece, offset=self._offset)
+        self._offset += len(piece.data)
+        self._buffer = self._buffer[len(piece.data) :]
+
+    def _skip(self, count: int) -> Iterator[Found]:
+        self._noise += self._buffer[:count]
+        self._buffer = self._buffer[count:]
+        if len(self._noise) >= PORTION:
             yield from self._take_noise()
-
-    def _hides_a_frame(self, data: bytes) -> bool:
-        """Tell whether a good frame, whole in the buffer, begins inside a candidate that is not one."""
-        for start in range(1, len(data)):
-            rest = self._buffer[start:]
-            length = self._framing.length(rest)
-            if 0 < length <= len(rest):
-                try:
-                    self._framing.decode(rest[:length])
-                except ProtocolError:
-                    continue
-                return True
-        return False
 
     def _take_noise(self) -> Iterator[Found]:
         if self._noise:

@@ -24,7 +24,7 @@ import estate
 import proof
 from link import Link
 
-BIN = Path(sys.executable).parent
+BIN = Path(os.environ.get("GH_BIN", Path(sys.executable).parent))
 
 
 class DemoError(Exception):
@@ -208,7 +208,8 @@ async def check(demo: Demo) -> dict[str, Any]:
     through = datetime.fromtimestamp(through_ms / 1000).astimezone()
     period = proof.period(through, demo.zone)
     run = await demo.json("central", "bill", "run", "--period", period, "--through", through.isoformat())
-    return {**proof.delivery(demo.folder, witness), **await proof.bills(demo, run)}
+    result = {**proof.delivery(demo.folder, witness), **await proof.bills(demo, run)}
+    return {"ok": proof.is_ok(result), **result}
 
 
 async def show(demo: Demo) -> None:
@@ -254,7 +255,9 @@ def arguments(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="run by itself, compare, print one JSON object last")
     parser.add_argument("--port", type=int, default=0, help="the dashboard's port (default: any free one)")
     parser.add_argument("--data", type=Path, help="where to keep everything (default: a fresh folder under var/)")
-    parser.add_argument("--lang", choices=("zh", "en"), default="zh" if os.environ.get("LANG", "").startswith("zh") else "en")
+    parser.add_argument(
+        "--lang", choices=("zh", "en"), default="zh" if os.environ.get("LANG", "").startswith("zh") else "en"
+    )
     parser.add_argument("--speed", type=int, default=240, help="how many seconds the meters live in one (default: 240)")
     return parser.parse_args(args)
 

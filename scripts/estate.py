@@ -36,9 +36,15 @@ _DLT, _CJT = "electricity/dlt645-2007", "water/cjt188"
 METERS = (
     Meter("em-101", "1-101 电表", "sdm-630", _SDM, "1", 2, "1-101", initial="20417.35", mean=900, **_ELECTRICITY),
     Meter("em-102", "1-102 电表", "dtsu-666", _DTSU, "2", 2, "1-102", initial="3120.08", mean=450, **_ELECTRICITY),
-    Meter("em-201", "1-201 电表", "line-1", _DLT, "202611000103", 3, "1-201", initial="1234.56", mean=380, **_ELECTRICITY),
-    Meter("em-202", "1-202 电表", "line-1", _DLT, "202611000104", 3, "1-202", initial="4810.02", mean=520, **_ELECTRICITY),
-    Meter("em-301", "1-301 电表", "line-1", _DLT, "202611000105", 3, "1-301", initial="87.90", mean=290, **_ELECTRICITY),
+    Meter(
+        "em-201", "1-201 电表", "line-1", _DLT, "202611000103", 3, "1-201", initial="1234.56", mean=380, **_ELECTRICITY
+    ),
+    Meter(
+        "em-202", "1-202 电表", "line-1", _DLT, "202611000104", 3, "1-202", initial="4810.02", mean=520, **_ELECTRICITY
+    ),
+    Meter(
+        "em-301", "1-301 电表", "line-1", _DLT, "202611000105", 3, "1-301", initial="87.90", mean=290, **_ELECTRICITY
+    ),
     Meter("em-302", "1-302 电表(未安装)", "line-1", _DLT, "202611000106", 3, dead=True),
     Meter("wm-101", "1-101 水表", "line-2", _CJT, "20261100000201", 3, "1-101", initial="312.44", mean=18, **_WATER),
     Meter("wm-102", "1-102 水表", "line-2", _CJT, "20261100000202", 3, "1-102", initial="98.07", mean=12, **_WATER),

@@ -121,7 +121,9 @@ class Bus(ABC):
         assert self._group is not None
         assert self._owner is not None
         self._owner.cancel()
-        await self._group.__aexit__(kind, error, trace)
+        # The user's own error goes on as it is, not wrapped in a group; a cancellation is the group's to settle.
+        is_cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        await self._group.__aexit__(*((kind, error, trace) if is_cancelled else (None, None, None)))
 
     async def _serve(self) -> None:
         while True:
@@ -150,6 +152,11 @@ class Bus(ABC):
             if not job.answer.done():
                 job.answer.set_exception(BusDown(f"The bus '{self.id}' is stopped."))
             raise
+        except Exception as error:  # noqa: BLE001 - a fault in one exchange must not take the line from all the others
+            self._traffic.failed(start, self._now())
+            if not job.answer.done():
+                job.answer.set_exception(error)
+            return
         end = self._now()
         self._traffic.answered(start, end)
         if not job.answer.done():

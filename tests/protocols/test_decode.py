@@ -58,7 +58,8 @@ def test_no_flipped_bit_of_a_published_capture_changes_a_value(capture: Json) ->
     protocol, data = capture["protocol"], bytes.fromhex(capture["hex"])
     truth = decode_capture(protocol, data)["frames"]
     known = [(frame["header"], values_of(frame)) for frame in truth]
-    for frame in truth[:4]:
+    # A check that is wrong already may be put right by a flip.
+    for frame in [frame for frame in truth[:4] if (frame["error"] or {}).get("kind") != "checksum"]:
         for bit in range(8 * frame["offset"], 8 * (frame["offset"] + frame["length"])):
             damaged = bytearray(data)
             damaged[bit // 8] ^= 1 << bit % 8
@@ -125,7 +126,7 @@ def test_a_damaged_modbus_answer_behind_its_request_is_a_bad_frame() -> None:
         ("modbus-rtu", "0104", "truncated"),
         ("modbus-rtu", "010404436633341B39", "checksum"),
         ("modbus-tcp", "000100000006010300", "truncated"),
-        ("modbus-tcp", "00010000000701030400010002", "length"),
+        ("modbus-tcp", "00010000000701030500010002", "length"),
         ("modbus-tcp", "000100000005012B0E0100", "unsupported"),
     ],
 )

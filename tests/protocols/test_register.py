@@ -3,6 +3,7 @@
 import math
 import struct
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -18,10 +19,15 @@ WHOLE = {name: length for name, length in TYPE_LENGTH.items() if name[0] in "ui"
 @pytest.mark.parametrize(
     ("words", "type_", "order", "expected"),
     [
-        ([0x4366, 0x3334], "f32", "ABCD", "230.2"),
-        ([0x3334, 0x4366], "f32", "CDAB", "230.2"),
-        ([0x6643, 0x3433], "f32", "BADC", "230.2"),
-        ([0x3433, 0x6643], "f32", "DCBA", "230.2"),
+        ([0x4366, 0x3334], "f32", "ABCD", "230.20001"),  # one step above 230.2, which a manual calls it
+        ([0x43E6, 0x3333], "f32", "ABCD", "460.4"),
+        ([0x3333, 0x43E6], "f32", "CDAB", "460.4"),
+        ([0xE643, 0x3333], "f32", "BADC", "460.4"),
+        ([0x3333, 0xE643], "f32", "DCBA", "460.4"),
+        ([0x4049, 0x0FDB], "f32", "ABCD", "3.1415927"),
+        ([0x0FDB, 0x4049], "f32", "CDAB", "3.1415927"),
+        ([0x4940, 0xDB0F], "f32", "BADC", "3.1415927"),
+        ([0xDB0F, 0x4940], "f32", "DCBA", "3.1415927"),
         ([0x0102], "u16", "BADC", "513"),
         ([0xFFFE], "i16", "ABCD", "-2"),
         ([0x0001, 0x0002], "u32", "ABCD", "65538"),
@@ -57,7 +63,7 @@ def test_a_float32_is_the_shortest_number_with_its_bytes(value: float, order: st
 
 @given(st.lists(st.integers(0, 65535), min_size=2, max_size=2), st.sampled_from(["ABCD", "CDAB"]))
 def test_pymodbus_reads_the_same_numbers(words: list[int], order: str) -> None:
-    word_order = "big" if order == "ABCD" else "little"
+    word_order: Literal["big", "little"] = "big" if order == "ABCD" else "little"
     for type_, theirs in (("u32", "UINT32"), ("i32", "INT32"), ("f32", "FLOAT32")):
         data_type = ModbusClientMixin.DATATYPE[theirs]
         expected = ModbusClientMixin.convert_from_registers(words, data_type, word_order=word_order)

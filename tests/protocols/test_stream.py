@@ -126,6 +126,31 @@ def test_a_false_start_swallows_no_frame_whose_end_is_still_to_come() -> None:
     assert good(found) == [answer]
 
 
+def test_a_false_start_that_ends_right_by_chance_swallows_no_frame() -> None:
+    # The sixth byte of the true frame is a 16, just where the false one has its end.
+    answer = cjt188.encode_frame(cjt188.Frame(0x10, "00001612345678", 0x81, bytes(9)), 0)
+    false = bytes.fromhex("6810010203040506078100")
+    for length in range(20):
+        end = cjt188.OVERHEAD + length - len(false)
+        false = false[:-1] + bytes((length,))
+        frames = scanner("cjt188")
+        found = frames.feed((false + answer)[: len(false) + end])
+        found += frames.feed((false + answer)[len(false) + end :])
+        assert good(found) == [answer]
+        assert whole(found + frames.flush()) == false + answer
+
+
+def test_a_damaged_frame_that_holds_a_start_is_still_one_bad_frame() -> None:
+    answer = bytearray(dlt645.encode_read_response("123456789012", 0x00010000, bytes.fromhex("12343535"), 0))
+    answer[-2] ^= 1
+    assert answer[-3] == 0x68
+    frames = scanner("dlt645")
+    (bad,) = [*frames.feed(bytes(answer)), *frames.flush()]
+    assert bad.data == answer
+    request = PAIRS["dlt645"][0]
+    assert [piece.data for piece in scanner("dlt645").feed(bytes(answer) + request)] == [answer, request]
+
+
 @pytest.mark.parametrize("protocol", SERIAL)
 def test_a_frame_cut_anywhere_is_never_good_and_hides_no_later_one(protocol: str) -> None:
     request, answer = PAIRS[protocol]

@@ -92,6 +92,25 @@ async def test_the_end_of_a_bus_fails_what_waits_and_says_so() -> None:
             await bus.execute(read(3))
 
 
+async def use_and_fail(port: int) -> None:
+    async with bus_to(port) as bus:
+        await bus.execute(read(1))
+        raise LookupError
+
+
+async def test_an_error_inside_a_short_use_comes_out_as_it_is() -> None:
+    async with tcp_peer(slow([])) as port:
+        with pytest.raises(LookupError):
+            await use_and_fail(port)
+
+
+async def test_a_short_use_can_be_cancelled_by_a_timeout() -> None:
+    async with tcp_peer(lambda request: []) as port:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), bus_to(port) as bus:
+                await bus.execute(read(1))
+
+
 async def test_run_stands_in_a_task_group() -> None:
     async with tcp_peer(slow([])) as port, asyncio.TaskGroup() as group:
         bus = bus_to(port)

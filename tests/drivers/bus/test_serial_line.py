@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -152,6 +154,16 @@ async def test_a_refusal_names_its_code_and_costs_no_timeout(tmp_path: Path) -> 
         assert bus.state is BusState.UP
 
 
+async def test_a_fault_in_one_exchange_goes_to_its_asker_and_leaves_the_line_to_the_others(tmp_path: Path) -> None:
+    def fail(frame: Any) -> bytes:
+        raise ZeroDivisionError
+
+    async with line(lambda request, frame: [(0, energy("7.00"))], tmp_path) as (bus, _):
+        with pytest.raises(ZeroDivisionError):
+            await bus.execute(replace(ask(METER, ENERGY), accept=fail))
+        assert (await bus.execute(ask(METER, ENERGY))).payload == bytes.fromhex("00070000")
+
+
 async def test_a_missing_port_is_told_with_its_remedy_and_is_opened_when_it_comes(tmp_path: Path) -> None:
     peer = PtyPeer("dlt645", lambda request, frame: [(0, energy("7.00"))], tmp_path / "line")
     try:
@@ -171,7 +183,7 @@ async def test_a_port_in_use_is_told_as_such(tmp_path: Path) -> None:
     async with line(lambda request, frame: [], tmp_path) as (bus, peer):
         await eventually(lambda: bus.state is BusState.UP)
         async with SerialBus(settings(peer.path)) as second:
-            with pytest.raises(BusDown, match="in use by another program. Stop it"):
+            with pytest.raises(BusDown, match=r"in use by another program\. Stop it"):
                 await second.execute(ask(METER, ENERGY))
 
 
@@ -271,6 +283,32 @@ async def test_a_late_rtu_answer_is_never_taken_for_another_registers(tmp_path: 
             await bus.execute(ModbusRead(3, 3, 100, 1))
         assert (await bus.execute(ModbusRead(3, 3, 500, 1))).payload == (500).to_bytes(2, "big")
         assert asked == [100, 500]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_answer_is_ever_given_to_another_question(tmp_path: Path, seed: int) -> None:
+    """A third of the answers are late, some by more than the next question's whole patience."""
+    rng = Random(seed)
+
+    def answer(request: bytes, frame: modbus.Frame) -> Reply:
+        place = modbus.decode_request(frame.pdu).address
+        pdu = modbus.encode_read_registers_response(3, [place])
+        delay = rng.uniform(0.015, 0.045) if rng.random() < 0.33 else 0.0
+        return [(delay, modbus.encode_rtu(modbus.Frame(frame.device_id, pdu)))]
+
+    right = missed = 0
+    async with line(answer, tmp_path, protocol="modbus-rtu", guard_s=0.1) as (bus, _):
+        for _ in range(60):
+            place = rng.randrange(1000)
+            try:
+                answered = await bus.execute(ModbusRead(rng.choice((3, 4)), 3, place, 1, timeout_s=0.02))
+            except DeviceOffline:
+                missed += 1
+            else:
+                assert answered.payload == place.to_bytes(2, "big")
+                right += 1
+    assert right > 30
+    assert missed > 5
 
 
 async def test_an_rtu_answer_of_another_length_or_unit_is_not_believed(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tests.drivers.peer import PtyPeer, Reply, pty_peer
 
 METER = "20261100000201"
 TIMEOUT_S = 0.1
-CLOCK = datetime(2026, 11, 23, 1, 2, 3)
+CLOCK = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 
 
 def respond(request: bytes, frame: cjt188.Frame, payload: bytes) -> bytes:
@@ -53,7 +53,7 @@ async def test_one_question_gives_every_point(tmp_path: Path) -> None:
         "valveState": Quantity(Decimal(1), ""),
         "batteryLow": Quantity(Decimal(0), ""),
     }
-    assert peer.requests == [bytes.fromhex("68 10 01 02 00 00 11 26 20 01 03 1F 90 01 88 16".replace(" ", ""))]
+    assert peer.requests == [bytes.fromhex("68 10 01 02 00 00 11 26 20 01 03 1F 90 01 86 16".replace(" ", ""))]
 
 
 async def test_litres_become_cubic_metres(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""Bills: the list, and one with why it amounts to what it does."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from aiohttp import web
+
+from central_server.billing import service as billing
+from central_server.billing.view import BillView, LineView
+from central_server.dashboard import words
+from central_server.dashboard.page import page, show_for
+from central_server.dashboard.paging import fit, page_number
+from central_server.dashboard.show import Show
+from central_server.errors import NotFound
+from central_server.web import DB
+
+_PAGE = 50
+_BAR = 240
+
+
+@dataclass(frozen=True, slots=True)
+class TierPart:
+    """A tier's share of the bar. Units: of _BAR in all."""
+
+    x: float
+    width: float
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinePage:
+    """A bill line with what its page shows beside it."""
+
+    line: LineView
+    name: str
+    parts: tuple[TierPart, ...]
+
+
+async def bill_list(request: web.Request) -> web.StreamResponse:
+    """List bills, newest first."""
+    number = page_number(request.query.get("page", "1"))
+    search, period = request.query.get("q", ""), request.query.get("period") or None
+    async with request.app[DB].read() as conn:
+        found = await billing.list_bills(conn, search=search, period=period, limit=_PAGE, offset=(number - 1) * _PAGE)
+        every = await billing.list_bills(conn, limit=1)
+    return await page(
+        request,
+        "bills.html",
+        show_for(request),
+        paged=fit(found.items, found.total, number, _PAGE),
+        has_any=every.total > 0,
+        search=search,
+        period=period,
+        valid_period=_month(period, show_for(request)),
+    )
+
+
+def _month(period: str | None, show: Show) -> str | None:
+    try:
+        return show.month(period) if period else None
+    except ValueError:
+        return period
+
+
+async def bill(request: web.Request) -> web.StreamResponse:
+    """Show one bill."""
+    async with request.app[DB].read() as conn:
+        found = await billing.get_bill(conn, request.match_info["number"])
+    if found is None:
+        raise NotFound("no_bill", "There is no bill of this number.")
+    show = show_for(request, found.zone)
+    return await page(
+        request,
+        "bill.html",
+        show,
+        bill=found,
+        lines=[_line(line, show) for line in found.lines],
+        last_day=_last_day(found, show),
+        reads=sum(read.batch is not None for line in found.lines for read in (line.opening, line.closing)),
+    )
+
+
+def _line(line: LineView, show: Show) -> LinePage:
+    name = words.LINES.get(line.description_key)
+    return LinePage(line, show.language.gettext(name) if name else line.description_key, _parts(line))
+
+
+def _parts(line: LineView) -> tuple[TierPart, ...]:
+    """Lay the tiers side by side, as wide as they were used."""
+    quantities = [Decimal(tier["quantity"]) for tier in line.trace["tiers"]]
+    whole = sum(quantities, Decimal(0))
+    if len(quantities) < 2 or not whole:
+        return ()
+    found: list[TierPart] = []
+    x = 0.0
+    for position, quantity in enumerate(quantities):
+        width = float(quantity / whole) * _BAR
+        found.append(TierPart(round(x, 2), round(max(width - 1, 0), 2), "abc"[min(position, 2)]))
+        x += width
+    return tuple(found)
+
+
+def _last_day(found: BillView, show: Show) -> int:
+    """Give an instant on the last day billed: a period that ends at midnight ends with the day before."""
+    end: datetime = show.local(found.summary.through_at)
+    is_midnight = (end.hour, end.minute, end.second) == (0, 0, 0)
+    return round(((end - timedelta(seconds=1)) if is_midnight else end).timestamp() * 1000)

@@ -1,0 +1,139 @@
+"""What the pages ask of the database beyond the slices' own services; reading only."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, and_, column, func, select, values
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from central_server.dashboard.usage import Read
+from central_server.schema import bill_run, event, installation, reading, series, site
+from protocols.quantity import Quality, from_scaled
+
+# The same that bills believe in.
+_BELIEVED = (Quality.GOOD.value, Quality.SUBSTITUTED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as a gateway told it."""
+
+    at: int
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunNote:
+    """That bills were issued: when, for which month, how many."""
+
+    at: int
+    period: str
+    bills: int
+
+
+async def registers_at(
+    conn: AsyncConnection, series_ids: Sequence[int], marks: Sequence[int]
+) -> dict[int, list[Read | None]]:
+    """Give what each register last showed at each mark; one index look-up each, however long the history is."""
+    found: dict[int, list[Read | None]] = {key: [None] * len(marks) for key in series_ids}
+    if not series_ids or not marks:
+        return found
+    mark = values(column("at", BigInteger), name="mark").data([(at,) for at in marks]).cte("mark")
+    last = (
+        select(reading.c.id)
+        .where(
+            reading.c.series_id == series.c.id,
+            reading.c.taken_at <= mark.c.at,
+            reading.c.mantissa.is_not(None),
+            reading.c.quality.in_(_BELIEVED),
+        )
+        .order_by(reading.c.taken_at.desc(), reading.c.id.desc())
+        .limit(1)
+        .correlate(series, mark)
+        .scalar_subquery()
+    )
+    pairs = (
+        select(series.c.id.label("series_id"), mark.c.at.label("mark"), last.label("reading_id"))
+        .where(series.c.id.in_(series_ids))
+        .subquery()
+    )
+    query = select(pairs.c.series_id, pairs.c.mark, reading.c.taken_at, reading.c.mantissa, reading.c.exponent).join(
+        reading, reading.c.id == pairs.c.reading_id
+    )
+    place = {at: position for position, at in enumerate(marks)}
+    for key, at, taken_at, mantissa, exponent in await conn.execute(query):
+        found[key][place[at]] = Read(taken_at, from_scaled(mantissa, exponent))
+    return found
+
+
+async def first_reads(conn: AsyncConnection, series_ids: Sequence[int], from_at: int) -> dict[int, Read]:
+    """Give the first reading of each register at or after an instant."""
+    first = (
+        select(reading.c.id)
+        .where(
+            reading.c.series_id == series.c.id,
+            reading.c.taken_at >= from_at,
+            reading.c.mantissa.is_not(None),
+            reading.c.quality.in_(_BELIEVED),
+        )
+        .order_by(reading.c.taken_at, reading.c.id)
+        .limit(1)
+        .correlate(series)
+        .scalar_subquery()
+    )
+    query = select(series.c.id, reading.c.taken_at, reading.c.mantissa, reading.c.exponent).join(
+        reading, reading.c.id == first
+    )
+    rows = await conn.execute(query.where(series.c.id.in_(series_ids)))
+    return {key: Read(at, from_scaled(mantissa, exponent)) for key, at, mantissa, exponent in rows}
+
+
+async def span_of(conn: AsyncConnection, series_id: int, from_at: int) -> tuple[Decimal, Decimal] | None:
+    """Give the lowest and the highest value of a series since an instant."""
+    query = (
+        select(reading.c.exponent, func.min(reading.c.mantissa), func.max(reading.c.mantissa))
+        .where(reading.c.series_id == series_id, reading.c.taken_at >= from_at, reading.c.mantissa.is_not(None))
+        .group_by(reading.c.exponent)
+    )
+    ends = [from_scaled(end, row[0]) for row in await conn.execute(query) for end in (row[1], row[2])]
+    return (min(ends), max(ends)) if ends else None
+
+
+async def multipliers(conn: AsyncConnection, at: int) -> dict[tuple[str, str], Decimal]:
+    """Give the factor of each installed meter, by (gateway, device code)."""
+    query = select(installation.c.edge_id, installation.c.device_code, installation.c.multiplier).where(
+        installation.c.from_at <= at, installation.c.to_at.is_(None) | (installation.c.to_at > at)
+    )
+    return {(edge_id, code): Decimal(factor) for edge_id, code, factor in await conn.execute(query)}
+
+
+async def events_of(conn: AsyncConnection, gateway_id: int, subject: str, limit: int) -> list[RawEvent]:
+    """Give the newest events of one subject of a gateway."""
+    query = (
+        select(event.c.at, event.c.kind, event.c.body)
+        .where(and_(event.c.subject == subject, event.c.gateway_id == gateway_id))
+        .order_by(event.c.at.desc(), event.c.id.desc())
+        .limit(limit)
+    )
+    return [RawEvent(at, kind, json.loads(body)) for at, kind, body in await conn.execute(query)]
+
+
+async def runs_since(conn: AsyncConnection, site_id: int, at: int) -> list[RunNote]:
+    """Give the billing runs of a site since an instant, newest first."""
+    query = (
+        select(bill_run.c.created_at, bill_run.c.period, bill_run.c.totals)
+        .where(bill_run.c.site_id == site_id, bill_run.c.created_at >= at)
+        .order_by(bill_run.c.created_at.desc())
+        .limit(5)
+    )
+    return [RunNote(row[0], row[1], int(json.loads(row[2]).get("bills", 0))) for row in await conn.execute(query)]
+
+
+async def zone_of_site(conn: AsyncConnection, site_id: int) -> str:
+    """Name the time zone of a site."""
+    zone: str = (await conn.execute(select(site.c.zone).where(site.c.id == site_id))).scalar_one()
+    return zone

@@ -1,0 +1,158 @@
+"""One word per thing: names of points, states, conditions, each an English msgid."""
+
+from dataclasses import dataclass
+
+from central_server.dashboard.i18n import N_
+
+KINDS = {
+    "electricity": N_("Electricity meter"),
+    "water": N_("Water meter"),
+    "lift": N_("Lift"),
+    "door": N_("Door"),
+}
+
+# What a device of each kind shows in one line of a list: the first is what it is about.
+HEADLINES = {
+    "electricity": ("energyImportTotal", "powerTotal"),
+    "water": ("volumeTotal", "flowRate", "valveState"),
+    "lift": ("currentFloor", "direction", "doorState"),
+    "door": ("doorState", "lockState"),
+}
+REGISTERS = {"electricity": "energyImportTotal", "water": "volumeTotal"}
+
+POINTS = {
+    "energyImportTotal": N_("Energy imported"),
+    "energyExportTotal": N_("Energy exported"),
+    "energyTotal": N_("Energy, total"),
+    "powerTotal": N_("Power"),
+    "voltageL1": N_("Voltage L1"),
+    "voltageL2": N_("Voltage L2"),
+    "voltageL3": N_("Voltage L3"),
+    "currentL1": N_("Current L1"),
+    "currentL2": N_("Current L2"),
+    "currentL3": N_("Current L3"),
+    "freq": N_("Frequency"),
+    "pf": N_("Power factor"),
+    "volumeTotal": N_("Volume"),
+    "settlementVolume": N_("Volume at the settlement day"),
+    "flowRate": N_("Flow"),
+    "valveState": N_("Valve"),
+    "batteryLow": N_("Battery"),
+    "currentFloor": N_("Floor"),
+    "direction": N_("Direction"),
+    "doorState": N_("Door"),
+    "carMode": N_("Mode"),
+    "passengerAlarm": N_("Passenger alarm"),
+    "inDoorZone": N_("In the door zone"),
+    "lockState": N_("Lock"),
+    "tamper": N_("Cover"),
+}
+
+# Digits that help a person; registers keep every digit the meter has.
+DIGITS = {
+    "powerTotal": 0,
+    "voltageL1": 1,
+    "voltageL2": 1,
+    "voltageL3": 1,
+    "currentL1": 2,
+    "currentL2": 2,
+    "currentL3": 2,
+    "freq": 2,
+    "pf": 3,
+    "flowRate": 3,
+}
+
+_DOOR = {0: N_("shut"), 1: N_("open")}
+STATES: dict[tuple[str, str], dict[int, str]] = {
+    ("door", "doorState"): _DOOR,
+    ("door", "lockState"): {0: N_("locked"), 1: N_("unlocked")},
+    ("door", "tamper"): {0: N_("cover shut"), 1: N_("cover opened")},
+    ("lift", "doorState"): {0: N_("doors shut"), 1: N_("doors moving"), 2: N_("doors open")},
+    ("lift", "direction"): {0: N_("standing"), 1: N_("going up"), 2: N_("going down"), 3: N_("direction unknown")},
+    ("lift", "carMode"): {
+        0: N_("mode unknown"),
+        1: N_("normal service"),
+        2: N_("priority call"),
+        3: N_("homing"),
+        4: N_("parked"),
+        5: N_("attendant"),
+        6: N_("firefighters"),
+        7: N_("emergency power"),
+        8: N_("inspection"),
+        12: N_("out of service"),
+    },
+    ("lift", "passengerAlarm"): {0: N_("not pressed"), 1: N_("pressed")},
+    ("lift", "inDoorZone"): {0: N_("no"), 1: N_("yes")},
+    ("water", "valveState"): {0: N_("open"), 1: N_("closed"), 2: N_("faulty")},
+    ("water", "batteryLow"): {0: N_("in order"), 1: N_("low")},
+}
+
+DEVICE_STATES = {
+    "ok": N_("in order"),
+    "degraded": N_("answers at times"),
+    "offline": N_("does not answer"),
+    "unknown": N_("not read yet"),
+    "silent": N_("gateway silent"),
+}
+BREAKERS = {
+    "closed": N_("polled as planned"),
+    "open": N_("left in peace, probed at growing intervals"),
+    "half-open": N_("being probed"),
+}
+BUS_STATES = {"up": N_("in order"), "down": N_("down")}
+QUALITIES = {
+    0: N_("good"),
+    1: N_("not available"),
+    2: N_("invalid"),
+    3: N_("suspect"),
+    4: N_("substituted"),
+}
+PRIORITIES = {1: N_("Critical"), 2: N_("Major"), 3: N_("Minor")}
+
+LINES = {"electricity": N_("Electricity"), "water": N_("Water")}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What an alarm says: the name, what it means, and what to do, step by step."""
+
+    name: str
+    meaning: str
+    steps: tuple[str, ...]
+
+
+CONDITIONS = {
+    "device_offline": Condition(
+        N_("Device does not answer"),
+        N_(
+            "The gateway asked several times and got no answer. It now asks seldom, so that the other devices on the line are not held up."
+        ),
+        (
+            N_("See whether other devices on the same line answer: if none does, the fault is the line."),
+            N_("Check the device's supply and its two bus wires."),
+            N_("Compare the address on the device with the one shown here."),
+            N_("The alarm clears by itself with the first good answer."),
+        ),
+    ),
+    "bus_down": Condition(
+        N_("Line is down"),
+        N_("The gateway cannot use this line at all, so no device on it is read. The other lines go on."),
+        (
+            N_("Read the cause below: it names the port or the address that fails."),
+            N_("Check the converter or the network cable at the gateway."),
+            N_("The gateway tries again by itself; nothing needs to be restarted."),
+        ),
+    ),
+    "gateway_silent": Condition(
+        N_("Gateway is silent"),
+        N_(
+            "Nothing has come from this gateway for more than 15 seconds. It goes on reading and keeps everything; when the connection is back it delivers in order and nothing is lost."
+        ),
+        (
+            N_("Check the gateway's supply and its network."),
+            N_("If it has power, see on the gateway itself what it says: edge status."),
+            N_("Until it is back, values of its devices are old: the page marks them."),
+        ),
+    ),
+}
+UNKNOWN_CONDITION = Condition("", N_("The gateway reported this condition."), ())

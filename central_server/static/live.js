@@ -1,0 +1,185 @@
+// Live pages: values change where they stand, ages tick, silence is said within 15 seconds.
+import { openStream } from "./stream.js";
+
+const SILENT_MS = 12000;
+const meta = (name) => document.querySelector(`meta[name="gatehouse-${name}"]`)?.content;
+const words = JSON.parse(meta("words") ?? "{}");
+
+let skew = Number(meta("now")) - Date.now(); // the server's clock is the one that counts
+let heardAt = Date.now();
+let wasLost = false;
+let isSignedOut = false;
+const now = () => Date.now() + skew;
+
+// --- words and numbers, as the server prints them -------------------------------------------
+
+export function age(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  if (s < 60) return fill(words.s, { s });
+  if (s < 3600) return fill(words.m, { m: Math.floor(s / 60) });
+  if (s < 86400) return fill(words.h, { h: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) });
+  return fill(words.d, { d: Math.floor(s / 86400), h: Math.floor((s % 86400) / 3600) });
+}
+
+/** Round half up on the decimal digits themselves: a register never passes through a float. */
+export function decimal(text, digits) {
+  let [whole, part = ""] = text.replace("-", "").split(".");
+  let sign = text.startsWith("-") ? "-" : "";
+  if (digits !== undefined) {
+    const scaled = BigInt(whole + part.padEnd(digits, "0").slice(0, digits)) + (part[digits] >= "5" ? 1n : 0n);
+    const figures = scaled.toString().padStart(digits + 1, "0");
+    whole = figures.slice(0, figures.length - digits);
+    part = figures.slice(figures.length - digits);
+    if (scaled === 0n) sign = "";
+  }
+  return sign + whole.replace(/\B(?=(\d{3})+$)/g, ",") + (part && "." + part);
+}
+
+// --- values ----------------------------------------------------------------------------------
+
+function show(item) {
+  const key = `${item.device}:${item.point}`;
+  for (const element of document.querySelectorAll(`[data-live="${key}"]`)) {
+    if (Number(element.dataset.at) > item.at) continue;
+    element.dataset.at = item.at;
+    element.textContent = written(element, item);
+  }
+  for (const element of document.querySelectorAll(`[data-age-of~="${key}"]`)) {
+    if (Number(element.dataset.age) < item.at) element.dataset.age = item.at;
+  }
+  for (const car of document.querySelectorAll(`[data-car="${key}"]`)) moveCar(car, Number(item.value));
+}
+
+function written(element, item) {
+  if (item.value === null) return "–";
+  const states = element.dataset.states && JSON.parse(element.dataset.states);
+  if (states) return states[item.value] ?? item.value;
+  const digits = element.dataset.digits;
+  return decimal(item.value, digits === undefined ? undefined : Number(digits));
+}
+
+function moveCar(car, floor) {
+  const { low, high, travel } = car.dataset;
+  const share = Math.min(1, Math.max(0, (floor - low) / Math.max(1, high - low)));
+  car.setAttribute("y", 2 + (1 - share) * travel);
+}
+
+// --- time ------------------------------------------------------------------------------------
+
+function tick() {
+  const at = now();
+  for (const element of document.querySelectorAll("[data-age]")) {
+    const passed = at - Number(element.dataset.age);
+    const text = age(passed);
+    if (element.textContent !== text) element.textContent = text;
+    const row = element.closest("[data-stale]");
+    if (row) row.classList.toggle("is-stale", passed > Number(row.dataset.stale));
+  }
+  watchSilence();
+}
+
+function watchSilence() {
+  const silent = Date.now() - heardAt;
+  const banner = document.getElementById("stream-banner");
+  const isLost = silent > SILENT_MS || isSignedOut;
+  if (!banner || banner.hidden === !isLost) return;
+  banner.hidden = !isLost;
+  wasLost ||= isLost;
+  document.documentElement.classList.toggle("is-lost", isLost);
+  if (!isLost) return;
+  banner.querySelector("[data-lost]").hidden = isSignedOut;
+  banner.querySelector("[data-signed-out]").hidden = !isSignedOut;
+  const since = new Intl.DateTimeFormat(document.documentElement.lang, {
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: meta("zone"),
+  }).format(heardAt + skew);
+  banner.querySelector("time").textContent = since;
+}
+
+// --- regions: parts of the page that the server writes anew ------------------------------------
+
+const served = new Map();
+let timer = 0;
+let dueAt = Infinity;
+
+function refreshIn(ms) {
+  const at = Date.now() + ms;
+  if (at >= dueAt) return;
+  clearTimeout(timer);
+  dueAt = at;
+  timer = setTimeout(refresh, ms);
+}
+
+async function refresh() {
+  dueAt = Infinity;
+  if (document.hidden || !getSelection().isCollapsed) return refreshIn(3000);
+  const response = await fetch(location.href, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  if (!response?.ok) return;
+  if (new URL(response.url).pathname !== location.pathname) return location.reload();
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const region of document.querySelectorAll("[data-region]")) {
+    const next = fresh.getElementById(region.id);
+    if (next) replace(region, next);
+  }
+  tick();
+}
+
+function replace(region, next) {
+  const html = next.outerHTML;
+  if (served.get(region.id) === html) return;
+  const held = new CustomEvent("gatehouse:region", { cancelable: true, detail: { region, next } });
+  if (!document.dispatchEvent(held)) return;
+  served.set(region.id, html);
+  const focus = region.contains(document.activeElement) ? document.activeElement : null;
+  const selector = focus && (focus.id ? `#${CSS.escape(focus.id)}` : focus.getAttribute("href") && `[href="${CSS.escape(focus.getAttribute("href"))}"]`);
+  const values = new Map([...region.querySelectorAll("[data-live]")].map((each) => [each.dataset.live, each]));
+  for (const each of next.querySelectorAll("[data-live]")) keepNewer(each, values.get(each.dataset.live));
+  region.replaceWith(next);
+  window.htmx?.process(next);
+  if (selector) next.querySelector(selector)?.focus({ preventScroll: true });
+}
+
+/** A value that came by the stream while the server wrote the page must not step back. */
+function keepNewer(next, old) {
+  if (!old || Number(old.dataset.at) <= Number(next.dataset.at)) return;
+  next.dataset.at = old.dataset.at;
+  next.textContent = old.textContent;
+}
+
+// --- the stream --------------------------------------------------------------------------------
+
+function receive(message) {
+  heardAt = Date.now();
+  if (message.type === "beat") skew = message.at - Date.now();
+  if (message.type === "values") message.items.forEach(show);
+  if (message.type === "alarms") refreshIn(200);
+  if (message.type === "gateway") {
+    for (const element of document.querySelectorAll(`[data-age-of="gateway:${message.id}"]`)) element.dataset.age = now();
+    refreshIn(4000);
+  }
+  if (message.type === "signed-out") isSignedOut = true;
+  if (message.type === "open" && wasLost) {
+    wasLost = isSignedOut = false;
+    refreshIn(0); // what happened meanwhile
+  }
+  if (message.type !== "beat") tick();
+}
+
+function listen() {
+  if (!meta("worker")) return;
+  if (!window.SharedWorker) return openStream("/live", receive);
+  const worker = new SharedWorker(meta("worker"), { type: "module", name: "gatehouse" });
+  worker.port.onmessage = (event) => receive(event.data);
+  worker.port.start();
+  addEventListener("pagehide", () => worker.port.postMessage("bye"));
+}
+
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshIn(0); });
+document.addEventListener("gatehouse:refresh", () => refreshIn(0));
+if (meta("worker")) {
+  listen();
+  setInterval(() => refreshIn(0), 30000);
+}
+setInterval(tick, 1000);
+tick();
