@@ -46,9 +46,9 @@ def test_an_electricity_meter_refuses_what_it_does_not_have_and_every_write() ->
 
 def test_a_meter_is_asked_by_its_address_or_by_a_wildcard_and_never_by_a_broadcast() -> None:
     for address, is_asked in ((DLT, True), ("A" * 12, True), ("202611000104", False), ("9" * 12, False)):
-        assert is_asked_dlt645(DLT, dlt645.Frame(address, dlt645.READ, bytes(4))) is is_asked
+        assert is_asked_dlt645(electricity(), dlt645.Frame(address, dlt645.READ, bytes(4))) is is_asked
     for address, is_asked in ((CJT, True), ("A" * 14, True), ("20261100000202", False)):
-        assert is_asked_cjt188(CJT, cjt188.Frame(0x10, address, cjt188.READ, b"\x1f\x90\x01")) is is_asked
+        assert is_asked_cjt188(water(), cjt188.Frame(0x10, address, cjt188.READ, b"\x1f\x90\x01")) is is_asked
 
 
 def test_a_water_meter_says_its_register_and_refuses_a_valve_command() -> None:
