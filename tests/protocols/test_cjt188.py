@@ -61,6 +61,10 @@ def test_an_identifier_reads_the_same_in_both_orders(di: int, order: cjt188.DiOr
     assert (frame.di, frame.ser) == (di, 7)
 
 
+def test_an_identifier_that_could_be_read_either_way_is_read_low_byte_first() -> None:
+    assert Frame(0x10, METER, 0x81, bytes.fromhex("D3D400")).di == 0xD4D3
+
+
 def test_a_frame_without_data_has_no_identifier_and_no_sequence() -> None:
     assert (Frame(0x10, METER, 0x01).di, Frame(0x10, METER, 0x01).ser) == (None, None)
 

@@ -135,5 +135,11 @@ def test_each_fault_has_its_kind(protocol: str, data: str, kind: str) -> None:
     assert [(frame["ok"], frame["error"]["kind"], frame["values"]) for frame in frames][:1] == [(False, kind, [])]
 
 
+def test_a_serial_message_with_a_right_check_and_a_wrong_content_is_a_bad_frame() -> None:
+    data = modbus.encode_rtu(modbus.Frame(1, modbus.encode_read_request(3, 0, 0)))
+    (frame,) = decode_capture("modbus-rtu", data)["frames"]
+    assert (frame["ok"], frame["error"]["kind"], frame["values"]) == (False, "format", [])
+
+
 def test_nothing_is_nothing() -> None:
     assert decode_capture("dlt645", b"") == {"protocol": "dlt645", "frames": [], "noise": []}

@@ -219,6 +219,12 @@ def test_a_long_tcp_answer_is_not_cut_by_what_looks_like_a_frame_inside_it() -> 
     assert [piece.data for piece in found] == [answer]
 
 
+def test_a_false_tcp_header_does_not_hide_the_message_behind_it() -> None:
+    request, answer = PAIRS["modbus-tcp"]
+    false = bytes.fromhex("0000 0000 0009 01 03")
+    assert good(scan("modbus-tcp", false + request + answer)) == [request, answer]
+
+
 def test_a_frame_with_a_bad_check_is_bad_as_a_whole() -> None:
     answer = bytearray(PAIRS["dlt645"][1])
     answer[-2] ^= 1
