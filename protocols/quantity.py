@@ -118,15 +118,25 @@ def to_scaled(value: Decimal) -> tuple[int, int]:
 
     Raises: ValueError for a number that is not finite or needs more than 62 bits or 18 places.
     """
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int):
-        raise ValueError(f"{value} is not a finite number")
+    head, _, tail = str(value).partition(".")
+    try:
+        # Through its text costs less than half of what the number's own methods do.
+        mantissa, exponent = int(head + tail), -len(tail)
+    except ValueError:  # an exponent in the text, or no finite number
+        mantissa, exponent = _split(value)
     if exponent not in _POWERS:
         raise ValueError(f"{value} has more decimal places than a reading can keep (18)")
-    mantissa = int(value.scaleb(-exponent))
     if not -MANTISSA_LIMIT < mantissa < MANTISSA_LIMIT:
         raise ValueError(f"{value} has more digits than a reading can keep (62 bits)")
     return mantissa, exponent
+
+
+def _split(value: Decimal) -> tuple[int, int]:
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"{value} is not a finite number")
+    mantissa = int("".join(map(str, digits)))
+    return -mantissa if sign else mantissa, exponent
 
 
 def from_scaled(mantissa: int, exponent: int) -> Decimal:

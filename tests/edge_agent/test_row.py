@@ -3,11 +3,9 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edge_agent.row import MAX_EVENT_BYTES, RecordRefused, from_rows, scaled, to_rows
-from protocols.quantity import Quality, to_scaled
+from edge_agent.row import MAX_EVENT_BYTES, RecordRefused, from_rows, to_rows
+from protocols.quantity import Quality
 from protocols.sync import Event, Lane, Reading, Record, Series
 
 POWER = Series("em-1", "powerTotal", "W")
@@ -17,17 +15,6 @@ def round_trip(record: Record) -> Record:
     rows = to_rows(Lane.TELEMETRY, 1, [record], {POWER: 1})
     names = (None, "", "") if isinstance(record, Event) else record.series
     return from_rows([(row[1], *names, *row[3:]) for row in rows])[0]  # type: ignore[arg-type, misc]
-
-
-@given(st.one_of(st.decimals(), st.decimals(places=3, min_value=-(10**12), max_value=10**12, allow_nan=False)))
-def test_the_quick_way_to_split_a_decimal_agrees_with_the_plain_one(value: Decimal) -> None:
-    try:
-        expected = to_scaled(value)
-    except ValueError:
-        with pytest.raises(ValueError, match=r"number|places|digits"):
-            scaled(value)
-    else:
-        assert scaled(value) == expected
 
 
 @pytest.mark.parametrize("text", ["0", "-0.05", "1234.50", "1E+3", "0E-7", "-1.2E-9", "4611686018427387903"])

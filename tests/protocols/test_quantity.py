@@ -68,6 +68,17 @@ def test_a_scaled_value_keeps_its_digits_and_its_places(mantissa: int, exponent:
         assert to_scaled(value) == (mantissa, exponent)
 
 
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12))
+def test_every_decimal_that_can_be_kept_is_its_mantissa_and_its_exponent(value: Decimal) -> None:
+    sign, digits, exponent = value.as_tuple()
+    try:
+        mantissa, got = to_scaled(value)
+    except ValueError:
+        assert not -18 <= int(exponent) <= 18 or len(digits) > 18
+    else:
+        assert (mantissa, got) == ((-1) ** sign * int("".join(map(str, digits))), exponent)
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "1E-19", "1E+30", "9223372036854775807"])
 def test_a_value_no_reading_can_keep_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"finite|places|digits"):
