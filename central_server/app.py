@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from central_server import web as shell
 from central_server.config import Config
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
 from central_server.devices.service import GatewayWatch
-from central_server.errors import UsageError
+from central_server.errors import Busy, UsageError
 from central_server.live import Hub
 from central_server.sync import views as sync
-from central_server.telemetry.expansion import Expander
 from central_server.web import CONFIG, DB, HUB, POLICIES, Policy, Route
 
 log = logging.getLogger("central")
@@ -32,8 +32,12 @@ async def healthz(_request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Say that the database answers as well."""
-    async with request.app[DB].read() as connection:
-        await connection.execute(text("SELECT 1"))
+    try:
+        async with request.app[DB].read() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError):
+        log.exception("the database does not answer")
+        raise Busy("not_ready", "The database does not answer.") from None
     return web.json_response({"ok": True})
 
 
@@ -52,7 +56,7 @@ def build_app(config: Config, db: Database) -> web.Application:
     app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=_BODY_LIMIT, logger=log)
     app[DB], app[CONFIG], app[HUB] = db, config, Hub()
     app[POLICIES] = {}
-    app[sync.EXPANDER] = Expander(db, app[HUB])
+    sync.set_up(app)
     app.on_response_prepare.append(shell.add_security_headers)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_background)

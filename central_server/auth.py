@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from central_server.clock import now_ms
@@ -19,6 +19,7 @@ from central_server.schema import account, session
 IDLE_MS = 30 * 60 * 1000
 ABSOLUTE_MS = 12 * 3600 * 1000
 MIN_LENGTH, MAX_LENGTH = 8, 256
+_KEPT_MS = 30 * 24 * 3600 * 1000  # ended sessions stay this long, for questions
 _TOUCH_MS = 60_000  # a session's last sight is written at most this often
 
 # Guesses that reach the hash, for each (login, address), within an hour.
@@ -87,7 +88,7 @@ _throttle = Throttle()
 
 def token_hash(token: str) -> str:
     """Hash a random token for keeping; its own entropy makes a slow hash needless."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 async def hash_password(password: str) -> str:
@@ -161,7 +162,7 @@ async def sign_in(db: Database, login: str, password: str, peer: str) -> Session
         query = select(account).where(account.c.login == login, account.c.is_disabled.is_(False))
         found = (await connection.execute(query)).mappings().one_or_none()
     is_right = await _verify(found["password_hash"] if found else _NOBODY, password[:MAX_LENGTH])
-    if found is None or not is_right:
+    if found is None or not is_right or len(password) > MAX_LENGTH:
         raise BadRequest("sign_in_wrong", "The account or the password is not right. Check both and try again.")
     _throttle.succeeded(login, peer)
     return await _open(db, dict(found), password, peer)
@@ -189,6 +190,7 @@ async def _open(db: Database, found: dict[str, object], password: str, peer: str
         "peer": peer,
     }
     async with db.write() as connection:
+        await connection.execute(delete(session).where(session.c.expires_at < now - _KEPT_MS))
         if rehashed:
             await connection.execute(update(account).where(account.c.id == found["id"]).values(password_hash=rehashed))
         made = await connection.execute(insert(session).values(values))

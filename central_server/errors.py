@@ -7,13 +7,14 @@ CentralError
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 
 class CentralError(Exception):
     """Something a person did or met; ``text`` is an English msgid with ``{name}`` fields."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
+    retry_after_s: int | None = None
 
     def __init__(self, key: str, text: str, **fields: Any) -> None:
         super().__init__(text.format(**fields))
@@ -57,7 +58,13 @@ class TooMany(CentralError):
 
 
 class Busy(CentralError):
+    """The centre cannot do it now; ``retry_after_s`` says when to ask again."""
+
     status = 503
+
+    def __init__(self, key: str, text: str, retry_after_s: int = 5, **fields: Any) -> None:
+        super().__init__(key, text, retry_after_s=retry_after_s, **fields)
+        self.retry_after_s = retry_after_s
 
 
 class UsageError(CentralError):

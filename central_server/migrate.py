@@ -1,12 +1,13 @@
 """Bring a database to this version's schema, and refuse one that is newer."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from central_server.db import Database, sqlite_problem
@@ -38,7 +39,7 @@ async def database_version(database: Database) -> str | None:
     Raises: UsageError for a file that is no database.
     """
     path = database.path
-    if path is not None and (problem := sqlite_problem(path)):
+    if path is not None and (problem := await asyncio.to_thread(sqlite_problem, path)):
         raise UsageError(
             "database_damaged",
             "{path} cannot be read as a database: {problem}. Restore it from a backup, or name another in the settings.",
@@ -49,7 +50,7 @@ async def database_version(database: Database) -> str | None:
         return None
     try:
         async with database.engine.connect() as connection:
-            return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+            return await connection.run_sync(_version)
     except (DBAPIError, OSError) as error:
         raise UsageError(
             "database_unreachable",
@@ -57,6 +58,17 @@ async def database_version(database: Database) -> str | None:
             url=database.url.render_as_string(hide_password=True),
             problem=str(error.__cause__ or error),
         ) from None
+
+
+def _version(connection: Connection) -> str | None:
+    version = MigrationContext.configure(connection).get_current_revision()
+    if version is None and inspect(connection).get_table_names():
+        raise UsageError(
+            "database_foreign",
+            "The database {url} holds tables of another program. Nothing was changed. Name another in the settings.",
+            url=connection.engine.url.render_as_string(hide_password=True),
+        )
+    return version
 
 
 async def require_current(database: Database) -> None:
@@ -101,8 +113,8 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     if before != newest_version():
         if database.path is not None:
             database.path.parent.mkdir(parents=True, exist_ok=True)
+            # Made before SQLite would make it, so that nobody else can read it for a moment.
+            database.path.touch(mode=0o600)
         async with database.write() as connection:
             await connection.run_sync(lambda sync: command.upgrade(_alembic(sync), "head"))
-        if database.path is not None:
-            database.path.chmod(0o600)
     return before, newest_version()

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -31,6 +32,9 @@ metadata = MetaData(
 
 # SQLite counts up only a column that is exactly INTEGER; PostgreSQL wants the 64 bits.
 _Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+_PENDING = text("expanded_at IS NULL AND error IS NULL")
 
 
 def _id() -> Column[int]:
@@ -155,11 +159,13 @@ batch = Table(
     Column("from_seq", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
     _at("received_at"),
-    Column("body", LargeBinary, nullable=False),
     _at("expanded_at", nullable=True),
     Column("error", Text),
+    Column("body", LargeBinary, nullable=False),  # last: SQLite reads through it to whatever stands behind
     UniqueConstraint("gateway_id", "epoch", "lane", "from_seq"),
 )
+# What waits to be expanded is found without a look at the rest of the log.
+Index("ix_batch_pending", batch.c.lane, batch.c.id, sqlite_where=_PENDING, postgresql_where=_PENDING)
 
 reading = Table(
     "reading",

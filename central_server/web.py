@@ -4,29 +4,31 @@ import hmac
 import ipaddress
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from central_server import auth
 from central_server.config import Config
 from central_server.db import Database
-from central_server.errors import CentralError, Forbidden, NotFound, NotSignedIn, TooMany
+from central_server.errors import BadRequest, CentralError, Forbidden, NotFound, NotSignedIn
 from central_server.live import Hub
 
 log = logging.getLogger("central.web")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Form = Mapping[str, str | bytearray | web.FileField | bytes]
 ErrorPage = Callable[[web.Request, CentralError, str], Awaitable[web.Response]]
 
 DB = web.AppKey("DB", Database)
 CONFIG = web.AppKey("CONFIG", Config)
 HUB = web.AppKey("HUB", Hub)
 ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("ERROR_PAGE")
-POLICIES: web.AppKey[dict[Handler, "Policy"]] = web.AppKey("POLICIES")
+POLICIES: web.AppKey[dict[web.AbstractRoute, "Policy"]] = web.AppKey("POLICIES")
 SESSION = web.RequestKey("SESSION", auth.SessionView)
 
 SAFE_METHODS = frozenset(("GET", "HEAD"))
@@ -70,12 +72,13 @@ class Route:
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
     """Put routes and their policies into an application."""
     for route in routes:
-        app.router.add_route(route.method, route.path, route.handler, name=route.name)
-        app[POLICIES][route.handler] = route.policy
+        added = app.router.add_route(route.method, route.path, route.handler, name=route.name)
+        app[POLICIES][added] = route.policy
 
 
 def wants_json(request: web.Request) -> bool:
-    return request.path.startswith("/api/")
+    """Tell whether a program is calling and not a browser's page."""
+    return request.path.startswith("/api/") or request.path in ("/healthz", "/readyz")
 
 
 def is_local(request: web.Request) -> bool:
@@ -105,9 +108,10 @@ async def error_boundary(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPNotFound:
         return await _answer(request, NotFound("not_found", "There is nothing at this address."))
     except web.HTTPMethodNotAllowed as error:
-        return await _answer(
-            request, _from_http(error, "method_not_allowed", "This address does not take that method.")
-        )
+        refusal = _from_http(error, "method_not_allowed", "This address does not take that method.")
+        response = await _answer(request, refusal)
+        response.headers["Allow"] = error.headers["Allow"]
+        return response
     except web.HTTPRequestEntityTooLarge as error:
         return await _answer(request, _from_http(error, "too_large", "The request is larger than this address takes."))
     except web.HTTPException:
@@ -125,12 +129,12 @@ async def error_boundary(request: web.Request, handler: Handler) -> web.StreamRe
 
 def _from_http(error: web.HTTPException, key: str, text: str) -> CentralError:
     found = CentralError(key, text)
-    vars(found)["status"] = error.status  # this one instance carries the status of aiohttp
+    found.status = error.status
     return found
 
 
 async def _answer(request: web.Request, error: CentralError) -> web.StreamResponse:
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooMany) else {}
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if wants_json(request):
         body = {"error": {"key": error.key, "message": str(error), "fields": dict(error.fields)}}
         return web.json_response(body, status=error.status, headers=headers)
@@ -138,32 +142,36 @@ async def _answer(request: web.Request, error: CentralError) -> web.StreamRespon
         if "HX-Request" in request.headers:
             return web.Response(status=200, headers={"HX-Redirect": "/sign-in"})
         return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}" if request.path != "/" else "/sign-in")
-    if ERROR_PAGE in request.app:
+    try:
         response = await request.app[ERROR_PAGE](request, error, str(error))
-        response.headers.update(headers)
-        return response
-    return web.Response(status=error.status, text=str(error), headers=headers)
+    except Exception:  # the request boundary: what broke the page may break the page that says so
+        log.exception("the error page of %s %s failed", request.method, request.path)
+        response = web.Response(status=error.status, text=str(error))
+    response.headers.update(headers)
+    return response
 
 
 @web.middleware
 async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through if its route's policy does; a route without one lets nobody through."""
-    matched = request.match_info
-    if matched.http_exception is not None:
+    if request.match_info.http_exception is not None:
+        await _load_session(request)
         return await handler(request)
-    await _load_session(request)
-    policy = request.app[POLICIES].get(matched.handler)
+    policy = request.app[POLICIES].get(request.match_info.route)
     if policy is None:
         raise Forbidden("no_policy", "Nobody may use this address.")
     if policy is Policy.GATEWAY:
         return await handler(request)
-    if request.method not in SAFE_METHODS:
+    await _load_session(request)
+    is_change = request.method not in SAFE_METHODS
+    if is_change:
         await _check_origin(request)
-    if policy is Policy.SIGNED_IN:
-        if SESSION not in request:
-            raise NotSignedIn("not_signed_in", "Please sign in.")
-        if request.method not in SAFE_METHODS:
-            await _check_csrf(request)
+    if policy is Policy.SIGNED_IN and SESSION not in request:
+        raise NotSignedIn("not_signed_in", "Please sign in.")
+    if is_change:
+        form = await _read_form(request)
+        if policy is Policy.SIGNED_IN:
+            _check_csrf(request, form)
     return await handler(request)
 
 
@@ -184,14 +192,23 @@ async def _check_origin(request: web.Request) -> None:
         raise Forbidden("foreign_origin", "This request came from another site and was refused.")
 
 
-async def _check_csrf(request: web.Request) -> None:
-    sent = request.headers.get(CSRF_HEADER)
-    if sent is None:
-        form = await request.post()
-        field = form.get(CSRF_FIELD)
-        sent = field if isinstance(field, str) else ""
-    if not hmac.compare_digest(sent.encode(), request[SESSION].csrf.encode()):
+async def _read_form(request: web.Request) -> Form:
+    """Read a form, which handlers then find read already; bytes that are none are the sender's fault, not ours."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError, HttpProcessingError, web.RequestPayloadError):
+        raise BadRequest("broken_form", "The form cannot be read. Reload the page and try again.") from None
+
+
+def _check_csrf(request: web.Request, form: Form) -> None:
+    sent = request.headers.get(CSRF_HEADER, form.get(CSRF_FIELD, ""))
+    if not isinstance(sent, str) or not hmac.compare_digest(_bytes(sent), _bytes(request[SESSION].csrf)):
         raise Forbidden("csrf", "This form is out of date. Reload the page and try again.")
+
+
+def _bytes(text: str) -> bytes:
+    """Encode what a header may hold; its bytes above ASCII arrive as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def set_session_cookie(response: web.StreamResponse, token: str) -> None:

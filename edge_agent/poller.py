@@ -106,7 +106,7 @@ class Poller:
         await self._alarm(live)
 
     async def _alarm(self, live: DeviceLive) -> None:
-        detail: dict[str, Any] = {"error": live.error, "name": live.device.name, "bus": live.device.bus}
+        detail = {"error": live.error}
         is_offline = live.state == "offline"
         await self._recorder.alarm(f"device:{live.device.id}", "device_offline", is_on=is_offline, detail=detail)
 

@@ -62,11 +62,15 @@ class Schedule:
         healthy = [slot for slot in self._slots.values() if _of(health, slot).probe_due_in_s is None]
         due = [slot for slot in healthy if slot.due_at <= now]
         if due:
-            slot = min(due, key=lambda slot: (_of(health, slot).failures > 0, slot.due_at))
+            slot = min(due, key=lambda slot: (self._may_wait(slot, now, health), slot.due_at))
             slot.due_at = _grid(now, slot.period_s)
             return Poll(slot.device, min(other.due_at for other in healthy) - now)
         gap_s = min((slot.due_at for slot in healthy), default=now + 3600.0) - now
         return self._probe(now, gap_s, health) or Wait(max(0.0, self._rest_s(gap_s, health)))
+
+    def _may_wait(self, slot: _Slot, now: float, health: Mapping[str, Health]) -> bool:
+        """A device that failed gives way to the others, but on a full line it must not wait for ever."""
+        return _of(health, slot).failures > 0 and now - slot.due_at < 2 * slot.period_s
 
     def _probe(self, now: float, gap_s: float, health: Mapping[str, Health]) -> Probe | None:
         ready = []

@@ -24,7 +24,8 @@ import estate
 import proof
 from link import Link
 
-BIN = Path(os.environ.get("GH_BIN", Path(sys.executable).parent))
+BIN = Path(sys.executable).parent
+VAR = Path(__file__).resolve().parent.parent / "var"
 
 
 class DemoError(Exception):
@@ -55,9 +56,9 @@ class Demo:
         (self.folder / "central").mkdir(exist_ok=True)
         await self.link.open()
         self.write("site.toml", estate.site_toml(self.ports, seed=7, speed=self.speed))
-        self.write("edge.toml", estate.edge_toml(self.ports, self.link.port))
+        self.write("edge.toml", estate.edge_toml(self.ports, self.link.port, self.language))
         self.write("central.toml", estate.central_toml(self.port, self.language))
-        self.write("records.toml", estate.records_toml("gw-1"))
+        self.write("records.toml", estate.records_toml("gw-1", self.language))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -232,7 +233,7 @@ async def show(demo: Demo) -> None:
 async def run(options: argparse.Namespace) -> int:
     started = time.monotonic()
     name = datetime.now().astimezone().strftime("demo-%Y%m%d-%H%M%S")
-    folder = options.data or Path(__file__).resolve().parent.parent / "var" / name
+    folder = options.data or VAR / name
     async with AsyncExitStack() as stack:
         try:
             demo = await stack.enter_async_context(Demo(folder, options.port, options.lang, options.speed))

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -72,7 +73,7 @@ def delivery(folder: Path, witness: Sequence[Lanes]) -> dict[str, int]:
     accepted = sum(last[lane]["next_seq"] - 1 for lane in LANES)
     forgotten = sum(
         max(0, before[lane]["next_seq"] - after[lane]["next_seq"])
-        for before, after in zip(witness, witness[1:], strict=False)
+        for before, after in pairwise(witness)
         for lane in LANES
     )
     rows = query(

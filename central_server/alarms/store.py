@@ -66,12 +66,15 @@ async def clear_alarm(connection: AsyncConnection, key: str, cleared_at: int) ->
     return done.rowcount == 1
 
 
-async def apply_event(connection: AsyncConnection, gateway_id: int, event: Event) -> bool:
+async def apply_event(connection: AsyncConnection, gateway_id: int, edge_id: str, event: Event) -> bool:
     """Raise or clear the alarm that a gateway's event speaks of; tell whether anything changed."""
     body = event.body
     key = str(body.get("alarm_id", ""))
     if not key:
         return False
+    if not key.startswith(f"{edge_id}/"):
+        # No gateway may raise or clear what another one, or the centre itself, speaks of.
+        key = f"{edge_id}/{key}"
     if body.get("state") == "cleared":
         return await clear_alarm(connection, key, event.at)
     detail = body.get("detail")
@@ -153,7 +156,6 @@ async def unacknowledged(connection: AsyncConnection) -> dict[int, int]:
     """Count the alarms nobody has seen, by priority."""
     query = select(alarm.c.priority, func.count()).where(alarm.c.acknowledged_at.is_(None)).group_by(alarm.c.priority)
     counts: dict[int, int] = {row[0]: row[1] for row in await connection.execute(query)}
-
     return {priority: counts.get(priority, 0) for priority in PRIORITIES}
 
 

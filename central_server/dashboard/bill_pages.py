@@ -8,7 +8,7 @@ from aiohttp import web
 
 from central_server.billing import service as billing
 from central_server.billing.view import BillView, LineView
-from central_server.dashboard import words
+from central_server.dashboard import queries, words
 from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import fit, page_number
 from central_server.dashboard.show import Show
@@ -67,14 +67,16 @@ async def bill(request: web.Request) -> web.StreamResponse:
     """Show one bill."""
     async with request.app[DB].read() as conn:
         found = await billing.get_bill(conn, request.match_info["number"])
-    if found is None:
-        raise NotFound("no_bill", "There is no bill of this number.")
+        if found is None:
+            raise NotFound("no_bill", "There is no bill of this number.")
+        site = await queries.site_of(conn, found.summary.site)
     show = show_for(request, found.zone)
     return await page(
         request,
         "bill.html",
         show,
         bill=found,
+        site=site,
         lines=[_line(line, show) for line in found.lines],
         last_day=_last_day(found, show),
         reads=sum(read.batch is not None for line in found.lines for read in (line.opening, line.closing)),

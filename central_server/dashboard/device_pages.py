@@ -15,6 +15,7 @@ from central_server.dashboard.feed import condition_name
 from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import cut, page_number
 from central_server.errors import NotFound
+from central_server.records.store import SiteRow
 from central_server.telemetry import service as telemetry
 from central_server.web import DB
 
@@ -72,8 +73,8 @@ def _haystack(card: Card) -> str:
 async def device(request: web.Request) -> web.StreamResponse:
     """Show one device: values, line, chart, what happened to it."""
     db = request.app[DB]
-    card, zone = await _card(request)
-    show = show_for(request, zone)
+    card, site = await _card(request)
+    show = show_for(request, site.zone)
     chosen = _point(card, request.query.get("point"))
     subject = f"device:{card.view.device.code}"
     async with db.read() as conn:
@@ -88,6 +89,7 @@ async def device(request: web.Request) -> web.StreamResponse:
         request,
         "device.html",
         show,
+        site=site,
         card=card,
         chosen=chosen,
         range=_range(request),
@@ -100,8 +102,8 @@ async def device(request: web.Request) -> web.StreamResponse:
 
 async def history(request: web.Request) -> web.StreamResponse:
     """Give a chart's data."""
-    card, zone = await _card(request)
-    show = show_for(request, zone)
+    card, site = await _card(request)
+    show = show_for(request, site.zone)
     point = _point(card, request.query.get("point"))
     if point is None:
         raise NotFound("no_point", "This device has no such point.")
@@ -110,8 +112,8 @@ async def history(request: web.Request) -> web.StreamResponse:
 
 async def export(request: web.Request) -> web.StreamResponse:
     """Write every reading of the chosen stretch as CSV, row by row."""
-    card, zone = await _card(request)
-    show = show_for(request, zone)
+    card, site = await _card(request)
+    show = show_for(request, site.zone)
     point = _point(card, request.query.get("point"))
     if point is None:
         raise NotFound("no_point", "This device has no such point.")
@@ -153,14 +155,14 @@ def _plain(name: str) -> str:
     return "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in name)
 
 
-async def _card(request: web.Request) -> tuple[Card, str]:
+async def _card(request: web.Request) -> tuple[Card, SiteRow]:
     text = request.match_info["id"]
     if not text.isascii() or not text.isdecimal() or len(text) > 15:
         raise NotFound("no_device", "There is no such device.")
     db = request.app[DB]
     card = await one_card(db, int(text), show_for(request))
     async with db.read() as conn:
-        return card, await queries.zone_of_site(conn, card.view.gateway.site_id)
+        return card, await queries.site_of(conn, card.view.gateway.site_code)
 
 
 def _point(card: Card, wanted: str | None) -> Cell | None:

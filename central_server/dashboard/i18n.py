@@ -38,7 +38,7 @@ def N_(message: str) -> str:  # noqa: N802  # the name by which gettext's tools 
 @cache
 def languages() -> dict[str, Language]:
     """Give the languages by their code, the first one first in menus."""
-    chinese = Language("zh", "zh-CN", "中文", Locale("zh", "CN"), _catalogue("zh_CN"))
+    chinese = Language("zh", "zh-CN", "中文", Locale("zh", "CN", "Hans"), _catalogue("zh_CN"))
     # British forms put the day before the month and count to 24, as the logs beside the screen do.
     english = Language("en", "en", "English", Locale("en", "GB"), NullTranslations())
     return {each.code: each for each in (chinese, english)}

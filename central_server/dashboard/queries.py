@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, column, func, select, values
+from sqlalchemy import BigInteger, and_, column, func, select, true, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.dashboard.usage import Read
+from central_server.records.store import SiteRow
 from central_server.schema import bill_run, event, installation, reading, series, site
 from protocols.quantity import Quality, from_scaled
 
@@ -58,6 +59,7 @@ async def registers_at(
     )
     pairs = (
         select(series.c.id.label("series_id"), mark.c.at.label("mark"), last.label("reading_id"))
+        .select_from(series.join(mark, true()))
         .where(series.c.id.in_(series_ids))
         .subquery()
     )
@@ -133,7 +135,7 @@ async def runs_since(conn: AsyncConnection, site_id: int, at: int) -> list[RunNo
     return [RunNote(row[0], row[1], int(json.loads(row[2]).get("bills", 0))) for row in await conn.execute(query)]
 
 
-async def zone_of_site(conn: AsyncConnection, site_id: int) -> str:
-    """Name the time zone of a site."""
-    zone: str = (await conn.execute(select(site.c.zone).where(site.c.id == site_id))).scalar_one()
-    return zone
+async def site_of(conn: AsyncConnection, code: str) -> SiteRow:
+    """Give the site of a code that is known to exist."""
+    query = select(site.c.id, site.c.code, site.c.name, site.c.zone).where(site.c.code == code)
+    return SiteRow(*(await conn.execute(query)).one())

@@ -37,7 +37,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         return _refused(request, error, onward, login)
     response = web.HTTPSeeOther(onward)
     set_session_cookie(response, session.token)
-    return response
+    raise response
 
 
 def _refused(request: web.Request, error: CentralError, onward: str, login: str) -> web.Response:
@@ -54,7 +54,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     await auth.sign_out(request.app[DB], request[SESSION].session_id)
     response = web.HTTPSeeOther("/sign-in")
     clear_session_cookie(response)
-    return response
+    raise response
 
 
 async def set_language(request: web.Request) -> web.StreamResponse:
@@ -67,7 +67,7 @@ async def set_language(request: web.Request) -> web.StreamResponse:
         await auth.set_language(request.app[DB], request[SESSION].account_id, code)
     response = web.HTTPSeeOther(local_path(str(form.get("next", ""))))
     response.set_cookie(LANGUAGE_COOKIE, code, max_age=_YEAR_S, samesite="Lax", httponly=True)
-    return response
+    raise response
 
 
 async def set_theme(request: web.Request) -> web.StreamResponse:
@@ -76,4 +76,4 @@ async def set_theme(request: web.Request) -> web.StreamResponse:
     before = request.cookies.get(THEME_COOKIE)
     response = web.HTTPSeeOther(local_path(str(form.get("next", ""))))
     response.set_cookie(THEME_COOKIE, THEMES[before != "dark"], max_age=_YEAR_S, samesite="Lax")
-    return response
+    raise response

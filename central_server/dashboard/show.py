@@ -85,7 +85,8 @@ class Show:
 
     def minute(self, at: int) -> str:
         """Print a day and its time to the minute."""
-        return str(format_skeleton("MMMdHm", self.local(at), tzinfo=self.zone, locale=self.language.locale))
+        time = format_time(self.local(at), "HH:mm", tzinfo=self.zone, locale=self.language.locale)
+        return f"{self.day_of(at)} {time}"
 
     def day(self, on: str) -> str:
         return str(format_date(date.fromisoformat(on), "long", locale=self.language.locale))

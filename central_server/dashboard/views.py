@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from central_server.dashboard import alarm_pages, assets, bill_pages, device_pages, session_pages, stream
+from central_server.dashboard.i18n import languages
 from central_server.dashboard.overview_page import overview
 from central_server.dashboard.page import error_page
 from central_server.dashboard.search_page import search
@@ -10,7 +11,9 @@ from central_server.web import ERROR_PAGE, Policy, Route
 
 
 def set_up(app: web.Application) -> None:
-    """Let the server answer errors with our page."""
+    """Let the server answer errors with our page; a broken catalogue or asset stops the start, not a request."""
+    languages()
+    assets.assets()
     app[ERROR_PAGE] = error_page
 
 

@@ -109,7 +109,9 @@ QUALITIES = {
 }
 PRIORITIES = {1: N_("Critical"), 2: N_("Major"), 3: N_("Minor")}
 
+# The same on a bill, where it is an item, and on the overview, where it is an amount.
 LINES = {"electricity": N_("Electricity"), "water": N_("Water")}
+USES = {"electricity": N_("Electricity used"), "water": N_("Water used")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from central_server.alarms import store as alarm_store
@@ -15,7 +15,7 @@ from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.devices import store
 from central_server.devices.store import DeviceRow, GatewayRow
-from central_server.errors import BadRequest, Conflict, NotFound
+from central_server.errors import BadRequest, Conflict, Forbidden, NotFound
 from central_server.live import Hub
 from central_server.sync.service import secret_hash
 from protocols.sync import is_edge_id
@@ -29,7 +29,7 @@ _WATCH_S = 2.0
 class _Device(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    id: str
+    id: Annotated[str, Field(min_length=1, max_length=64)]
     name: str = ""
     kind: str = ""
     bus: str = ""
@@ -65,26 +65,27 @@ class DeviceView:
         return next((bus for bus in buses if bus.get("id") == self.device.bus), {})
 
 
-async def note_status(db: Database, gateway_id: int, status: Any) -> list[dict[str, Any]]:
+async def note_status(db: Database, gateway_id: int, edge_id: str, status: Any) -> list[dict[str, Any]]:
     """Keep a gateway's status and its devices; give the state of each for the live stream.
 
-    Raises: BadRequest for a status of another shape.
+    Raises: BadRequest for a status of another shape, Forbidden for another gateway's.
     """
     try:
         read = _Status.model_validate(status)
     except ValidationError as error:
         text = "The status has another shape than this version expects: {detail}."
         raise BadRequest("sync_broken_status", text, detail=error.errors()[0]["msg"]) from None
+    if read.edge_id != edge_id:
+        text = "Gateway '{caller}' may not report for '{edge_id}'."
+        raise Forbidden("sync_wrong_gateway", text, caller=edge_id, edge_id=read.edge_id)
     keys = ("name", "kind", "bus", "profile", "address")
-    described = [{"code": found.id[:64], **{key: getattr(found, key)[:128] for key in keys}} for found in read.devices]
+    described = [{"code": found.id, **{key: getattr(found, key)[:128] for key in keys}} for found in read.devices]
     async with db.write() as connection:
         await store.save_status(connection, gateway_id, status, now_ms())
-        await store.save_devices(connection, gateway_id, described, now_ms())
-        ids = {row.code: row.id for row in await store.devices(connection) if row.gateway_id == gateway_id}
+        ids = await store.save_devices(connection, gateway_id, described, now_ms())
     return [
         {"device": ids[found.id], "state": found.state, "breaker": found.breaker, "error": found.error}
         for found in read.devices
-        if found.id in ids
     ]
 
 
@@ -195,7 +196,7 @@ class GatewayWatch:
         async with self._db.read() as connection:
             rows = [row for row in await store.gateways(connection) if row.last_seen_at is not None]
             lasting = {row.id: await alarm_store.open_of(connection, row.id, "gateway_silent") for row in rows}
-        changes = [row for row in rows if self._is_gone(row, now) != (lasting[row.id] is not None)]
+        changes = [row for row in rows if self._changes(row, now, is_lasting=lasting[row.id] is not None)]
         for row in changes:
             async with self._db.write() as connection:
                 key = lasting[row.id]
@@ -215,6 +216,7 @@ class GatewayWatch:
         if changes:
             self._hub.publish({"type": "alarms"})
 
-    def _is_gone(self, row: GatewayRow, now: int) -> bool:
+    def _changes(self, row: GatewayRow, now: int, *, is_lasting: bool) -> bool:
         """A centre that has just started gives every gateway time to come back before it complains."""
-        return row.revoked_at is None and is_silent(row, now) and now - self._started_at > SILENT_MS
+        is_gone = row.revoked_at is None and is_silent(row, now)
+        return not is_gone if is_lasting else is_gone and now - self._started_at > SILENT_MS

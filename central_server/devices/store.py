@@ -90,14 +90,15 @@ async def save_status(connection: AsyncConnection, gateway_id: int, status: Mapp
 
 async def save_devices(
     connection: AsyncConnection, gateway_id: int, described: Sequence[Mapping[str, str]], at: int
-) -> None:
-    """Note new devices and what has changed of known ones."""
+) -> dict[str, int]:
+    """Note new devices and what has changed of known ones; give the ids of those described."""
     known = await device_ids(connection, gateway_id, [found["code"] for found in described], at)
     rows = (await connection.execute(select(device).where(device.c.gateway_id == gateway_id))).mappings()
     before = {row["code"]: row for row in rows}
     for found in described:
         if any(before[found["code"]][key] != value for key, value in found.items()):
             await connection.execute(update(device).where(device.c.id == known[found["code"]]).values(**found))
+    return known
 
 
 async def add_gateway(

@@ -4,7 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,8 @@ from central_server.records.model import Installation, MeteringPoint, RecordsFil
 from central_server.records.store import BuildingRow, MeterPlace, SiteRow
 from protocols.quantity import to_scaled
 from protocols.toml import Fault, SettingsError
+
+_ALWAYS = "1970-01-01"  # an ownership whose beginning nobody wrote down
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ class _Import:
 
     async def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
         found, what = await store.upsert(self.connection, store.TABLES[table], key, values)
-        self.counts.setdefault(table, Counter())[what] += 1
+        self.count(table, what)
         return found
+
+    def count(self, table: str, what: str) -> None:
+        self.counts.setdefault(table, Counter())[what] += 1
 
     async def find(self, table: str, index: int, key: str, parent: str, wanted: tuple[Any, ...]) -> int | None:
         """Find a parent row of this file or of the database; note a fault where there is none."""
@@ -113,6 +118,8 @@ async def _import_all(work: _Import, tariffs: Collection[str]) -> None:
         await _import_metering_point(work, index, point, tariffs)
     for index, installation in enumerate(records.installation):
         await _import_installation(work, index, installation)
+    for index, installation in enumerate(records.installation):
+        await _refuse_overlap(work, index, installation)
 
 
 async def _import_unit(work: _Import, index: int, unit: Unit) -> None:
@@ -126,8 +133,27 @@ async def _import_unit(work: _Import, index: int, unit: Unit) -> None:
         return
     owner = await work.find("unit", index, "owner", "owner", (unit.owner,))
     if owner is not None:
-        since = (unit.owned_from or date(1970, 1, 1)).isoformat()
-        await work.put("ownership", {"unit_id": key, "owner_id": owner, "from_on": since}, {"to_on": None})
+        await _import_ownership(work, index, unit, key, owner)
+
+
+async def _import_ownership(work: _Import, index: int, unit: Unit, unit_id: int, owner_id: int) -> None:
+    """Note who owns a unit; the one before ends on the day the new one begins, so that no day has two."""
+    since = _ALWAYS if unit.owned_from is None else unit.owned_from.isoformat()
+    known = await store.ownerships(work.connection, unit_id)
+    standing = next((row for row in known if row.to_on is None), None)
+    is_known = any((row.owner_id, row.from_on) == (owner_id, since) for row in known)
+    if is_known or (standing and standing.owner_id == owner_id and unit.owned_from is None):
+        work.count("ownership", "same")
+    elif standing is None or standing.owner_id == owner_id:
+        key = {"unit_id": unit_id, "owner_id": owner_id, "from_on": standing.from_on if standing else since}
+        await work.put("ownership", key, {"to_on": None} if standing is None else {"from_on": since})
+    elif since <= standing.from_on:
+        remedy = "Write the day on which the new owner took over as owned_from."
+        work.faults.append(work.file.fault("unit", index, "owner", "the unit has another owner", remedy))
+    else:
+        before = {"unit_id": unit_id, "owner_id": standing.owner_id, "from_on": standing.from_on}
+        await work.put("ownership", before, {"to_on": since})
+        await work.put("ownership", {"unit_id": unit_id, "owner_id": owner_id, "from_on": since}, {"to_on": None})
 
 
 async def _import_metering_point(work: _Import, index: int, point: MeteringPoint, tariffs: Collection[str]) -> None:
@@ -162,6 +188,18 @@ async def _import_installation(work: _Import, index: int, installation: Installa
         "initial_exponent": exponent,
     }
     await work.put("installation", {"metering_point_id": parent, "from_at": _ms(installation.from_)}, values)
+
+
+async def _refuse_overlap(work: _Import, index: int, installation: Installation) -> None:
+    """Refuse what would bill one consumption twice; looked at last, when every row of the file is in."""
+    parent = work.ids["metering_point"].get((installation.metering_point,))
+    if parent is None:
+        return
+    other = await store.overlapping(work.connection, parent, _ms(installation.from_))
+    if other is not None:
+        message = f"the meter or the metering point is taken at that time, by an installation on '{other}'"
+        remedy = "End the earlier one with 'to' where the later one begins."
+        work.faults.append(work.file.fault("installation", index, "from", message, remedy))
 
 
 def _ms(instant: datetime) -> int:

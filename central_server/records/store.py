@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.schema import building, installation, metering_point, owner, ownership, site, unit
@@ -40,6 +40,13 @@ class MeterPlace:
     unit: str
     building_id: int
     building: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipRow:
+    owner_id: int
+    from_on: str
+    to_on: str | None
 
 
 async def upsert(
@@ -86,6 +93,29 @@ async def meter_places(connection: AsyncConnection, at: int) -> Sequence[MeterPl
         .where(installation.c.from_at <= at, installation.c.to_at.is_(None) | (installation.c.to_at > at))
     )
     return [MeterPlace(*row) for row in await connection.execute(query)]
+
+
+async def ownerships(connection: AsyncConnection, unit_id: int) -> list[OwnershipRow]:
+    query = select(ownership.c.owner_id, ownership.c.from_on, ownership.c.to_on).where(ownership.c.unit_id == unit_id)
+    return [OwnershipRow(*row) for row in await connection.execute(query.order_by(ownership.c.from_on))]
+
+
+async def overlapping(connection: AsyncConnection, metering_point_id: int, from_at: int) -> str | None:
+    """Name the metering point of another installation that has this one's meter, or its point, at the same time."""
+    mine, other = installation.alias("mine"), installation.alias("other")
+    is_same_meter = and_(*(other.c[name] == mine.c[name] for name in ("edge_id", "device_code", "point")))
+    query = (
+        select(metering_point.c.code)
+        .select_from(mine)
+        .join(other, other.c.id != mine.c.id)
+        .join(metering_point, metering_point.c.id == other.c.metering_point_id)
+        .where(mine.c.metering_point_id == metering_point_id, mine.c.from_at == from_at)
+        .where(or_(other.c.metering_point_id == mine.c.metering_point_id, is_same_meter))
+        .where(or_(mine.c.to_at.is_(None), other.c.from_at < mine.c.to_at))
+        .where(or_(other.c.to_at.is_(None), other.c.to_at > mine.c.from_at))
+    )
+    found: str | None = (await connection.execute(query.limit(1))).scalar_one_or_none()
+    return found
 
 
 TABLES = {

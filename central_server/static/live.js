@@ -7,7 +7,6 @@ const words = JSON.parse(meta("words") ?? "{}");
 
 let skew = Number(meta("now")) - Date.now(); // the server's clock is the one that counts
 let heardAt = Date.now();
-let wasLost = false;
 let isSignedOut = false;
 const now = () => Date.now() + skew;
 
@@ -85,7 +84,6 @@ function watchSilence() {
   const isLost = silent > SILENT_MS || isSignedOut;
   if (!banner || banner.hidden === !isLost) return;
   banner.hidden = !isLost;
-  wasLost ||= isLost;
   document.documentElement.classList.toggle("is-lost", isLost);
   if (!isLost) return;
   banner.querySelector("[data-lost]").hidden = isSignedOut;
@@ -115,7 +113,10 @@ async function refresh() {
   if (document.hidden || !getSelection().isCollapsed) return refreshIn(3000);
   const response = await fetch(location.href, { headers: { "X-Refresh": "1" } }).catch(() => null);
   if (!response?.ok) return;
-  if (new URL(response.url).pathname !== location.pathname) return location.reload();
+  if (new URL(response.url).pathname !== location.pathname) {
+    isSignedOut = true; // we were led to the sign-in page; what is on the screen stays, with a word about it
+    return tick();
+  }
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const region of document.querySelectorAll("[data-region]")) {
     const next = fresh.getElementById(region.id);
@@ -124,8 +125,15 @@ async function refresh() {
   tick();
 }
 
+/** A region as the server wrote it, but for the ages, which count on by themselves. */
+function ageless(region) {
+  const copy = region.cloneNode(true);
+  for (const each of copy.querySelectorAll("[data-age]")) each.textContent = "";
+  return copy.outerHTML;
+}
+
 function replace(region, next) {
-  const html = next.outerHTML;
+  const html = ageless(next);
   if (served.get(region.id) === html) return;
   const held = new CustomEvent("gatehouse:region", { cancelable: true, detail: { region, next } });
   if (!document.dispatchEvent(held)) return;
@@ -158,9 +166,9 @@ function receive(message) {
     refreshIn(4000);
   }
   if (message.type === "signed-out") isSignedOut = true;
-  if (message.type === "open" && wasLost) {
-    wasLost = isSignedOut = false;
-    refreshIn(0); // what happened meanwhile
+  if (message.type === "open") {
+    isSignedOut = false;
+    if (!message.isOld) refreshIn(0); // what happened between this page's making, or the loss, and now
   }
   if (message.type !== "beat") tick();
 }
@@ -177,6 +185,7 @@ function listen() {
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshIn(0); });
 document.addEventListener("gatehouse:refresh", () => refreshIn(0));
+for (const region of document.querySelectorAll("[data-region]")) served.set(region.id, ageless(region));
 if (meta("worker")) {
   listen();
   setInterval(() => refreshIn(0), 30000);

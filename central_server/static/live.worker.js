@@ -14,7 +14,7 @@ self.onconnect = (event) => {
   const port = event.ports[0];
   ports.add(port);
   port.onmessage = (said) => { if (said.data === "bye") ports.delete(port); };
-  if (isOpen) port.postMessage({ type: "open" });
+  if (isOpen) port.postMessage({ type: "open", isOld: true });
   if (newest.size) port.postMessage({ type: "values", items: [...newest.values()] });
 };
 

@@ -107,6 +107,11 @@ document.addEventListener("click", (event) => {
   row.setAttribute("aria-current", "true");
 });
 
+// Where the details stand below the list and not beside it, they are brought into sight.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "detail" && innerWidth <= 1180) event.target.scrollIntoView({ block: "start", behavior: "smooth" });
+});
+
 // --- printing -------------------------------------------------------------------------------------
 
 addEventListener("beforeprint", () => {

@@ -2,17 +2,20 @@
 
 import hashlib
 import hmac
+import logging
 from dataclasses import dataclass
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.clock import now_ms
 from central_server.db import Database
-from central_server.errors import BadRequest, Conflict, Forbidden, NotSignedIn
+from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import store
 from protocols.errors import ProtocolError
-from protocols.sync import Header, batch_header
+from protocols.sync import Header, batch_header, is_edge_id
+
+log = logging.getLogger("central.sync")
 
 _SCHEME = "Gateway "
 
@@ -27,7 +30,7 @@ class Taken:
 
 def secret_hash(secret: str) -> str:
     """Hash a gateway's secret for keeping; it is random, so a slow hash would add nothing."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 async def authenticate(db: Database, authorization: str) -> store.GatewayRow:
@@ -37,8 +40,10 @@ async def authenticate(db: Database, authorization: str) -> store.GatewayRow:
     """
     scheme, credentials = authorization[: len(_SCHEME)], authorization[len(_SCHEME) :]
     edge_id, _, secret = credentials.partition(":")
-    async with db.read() as connection:
-        found = await store.find_gateway(connection, edge_id)
+    found = None
+    if is_edge_id(edge_id):
+        async with db.read() as connection:
+            found = await store.find_gateway(connection, edge_id)
     given = secret_hash(secret)
     is_right = hmac.compare_digest(given, found.secret_hash if found else secret_hash(""))
     if scheme != _SCHEME or found is None or found.is_revoked or not secret or not is_right:
@@ -75,6 +80,10 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
         # Two deliveries of the same batch met, on a database with more than one writer: the other one won.
         async with db.write() as connection:
             return await _store(connection, gateway, header, body)
+    except OperationalError as error:
+        # A full disk or a database that is away: the gateway keeps the batch and comes again.
+        log.error("a batch of %s cannot be stored: %s", gateway.edge_id, error.orig)
+        raise Busy("sync_cannot_store", "The batch cannot be stored now. Send it again later.", 10) from None
 
 
 async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header: Header, body: bytes) -> Taken:

@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from central_server.clock import now_ms
 from central_server.devices import service as devices
-from central_server.errors import BadRequest, Forbidden, TooLarge
+from central_server.errors import BadRequest, Busy, Forbidden, TooLarge
 from central_server.sync import service
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
@@ -16,14 +17,21 @@ from central_server.web import DB, HUB, Policy, Route, is_local
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
 
 EXPANDER = web.AppKey("EXPANDER", Expander)
+GATE = web.AppKey("GATE", asyncio.Semaphore)
 _MAX_STATUS_BYTES = 512 * 1024
 _BODY_TIMEOUT_S = 20
+_AT_ONCE = 32
 
 
 async def post_batch(request: web.Request) -> web.Response:
     """Store one batch; the answer is the acknowledgement."""
     gateway = await _gateway(request)
-    taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
+    gate = request.app[GATE]
+    if gate.locked():
+        # Bodies wait in memory for the one writer; beyond this many the gateways keep them better than we do.
+        raise Busy("sync_busy", "Too many gateways deliver at once. Come again in {retry_after_s} s.", retry_after_s=2)
+    async with gate:
+        taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
     if taken.batch_id is not None:
         request.app[EXPANDER].wake()
     return web.json_response({"acked": taken.acked})
@@ -35,9 +43,10 @@ async def post_status(request: web.Request) -> web.Response:
     body = await _body(request, _MAX_STATUS_BYTES)
     try:
         status: Any = json.loads(body)
+        json.dumps(status, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise BadRequest("sync_broken_status", "The status is not JSON.") from None
-    view = await devices.note_status(request.app[DB], gateway.id, status)
+    view = await devices.note_status(request.app[DB], gateway.id, gateway.edge_id, status)
     request.app[HUB].publish({"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view})
     return web.json_response({"server_time": now_ms()})
 
@@ -52,7 +61,7 @@ async def _gateway(request: web.Request) -> GatewayRow:
 
 
 async def _body(request: web.Request, limit: int) -> bytes:
-    """Read a whole body. Raises: TooLarge, CentralError 408 for one that does not come."""
+    """Read a whole body. Raises: TooLarge; BadRequest for one that does not come or does not unpack."""
     if (request.content_length or 0) > limit:
         raise TooLarge("sync_too_large", "The body is larger than {limit} bytes.", limit=limit)
     data = bytearray()
@@ -64,7 +73,15 @@ async def _body(request: web.Request, limit: int) -> bytes:
                     raise TooLarge("sync_too_large", "The body is larger than {limit} bytes.", limit=limit)
     except TimeoutError:
         raise BadRequest("sync_slow_body", "The body did not arrive in time. Send it again.") from None
+    except (HttpProcessingError, web.RequestPayloadError):
+        raise BadRequest("sync_broken_body", "The body did not arrive whole. Send it again.") from None
     return bytes(data)
+
+
+def set_up(app: web.Application) -> None:
+    """Give an application what the gateways' door works with."""
+    app[EXPANDER] = Expander(app[DB], app[HUB])
+    app[GATE] = asyncio.Semaphore(_AT_ONCE)
 
 
 def routes() -> list[Route]:

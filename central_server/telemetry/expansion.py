@@ -6,14 +6,17 @@ the log. One transaction expands one batch and marks it; a crash in between leav
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from central_server.alarms import store as alarm_store
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.live import Hub
 from central_server.telemetry import store
+from central_server.telemetry.store import PendingBatch, SeriesKey
 from protocols.errors import ProtocolError
 from protocols.quantity import from_scaled, to_scaled
 from protocols.sync import Event, Reading, Series, decode_batch
@@ -21,16 +24,19 @@ from protocols.sync import Event, Reading, Series, decode_batch
 log = logging.getLogger("central.expansion")
 
 _RETRY_S = 5.0
+# The database is away or full: not the batch's fault, and worth another try.
+_PASSING = (OperationalError, InterfaceError)
 
 
 class Expander:
-    """Expand what is in the log, from the oldest on, whenever it is woken."""
+    """Expand what is in the log, by lane and age, whenever it is woken."""
 
     def __init__(self, db: Database, hub: Hub, now: Callable[[], int] = now_ms) -> None:
         self._db = db
         self._hub = hub
         self._now = now
         self._wake = asyncio.Event()
+        self._known: dict[int, dict[Series, SeriesKey]] = {}
 
     def wake(self) -> None:
         """Say that the log has grown."""
@@ -43,65 +49,83 @@ class Expander:
             try:
                 while await self.expand_next():
                     pass
-            except Exception:
+            except Exception:  # this loop must outlive whatever befalls the database
                 log.exception("expansion failed; tried again in %.0f s", _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
                 continue
             await self._wake.wait()
 
     async def expand_next(self) -> bool:
-        """Expand the oldest batch; False if there is none."""
+        """Expand the next batch; False if there is none."""
         async with self._db.read() as connection:
             pending = await store.next_batch(connection)
         if pending is None:
             return False
         try:
-            batch = await asyncio.to_thread(decode_batch, pending.body)
+            readings, events = await asyncio.to_thread(_counting, pending)
+            await self._expand(pending, readings, events)
+        except _PASSING:
+            raise
         except ProtocolError as error:
-            log.error("batch %d cannot be expanded: %s", pending.id, error.detail)
-            async with self._db.write() as connection:
-                await store.mark_failed(connection, pending.id, f"{error.kind}: {error.detail}")
-            return True
-        skip = pending.from_seq - batch.first_seq
-        records = list(enumerate(batch.records[skip:], start=pending.from_seq))
-        readings = [(seq, record) for seq, record in records if isinstance(record, Reading)]
-        events = [(seq, record) for seq, record in records if isinstance(record, Event)]
+            await self._give_up(pending, f"{error.kind}: {error.detail}")
+        except Exception as error:  # one poisonous batch must not stand in the way of all behind it
+            log.exception("batch %d cannot be expanded", pending.id)
+            await self._give_up(pending, f"{type(error).__name__}: {error}")
+        return True
+
+    async def _expand(
+        self, pending: PendingBatch, readings: list[tuple[int, Reading]], events: list[tuple[int, Event]]
+    ) -> None:
         async with self._db.write() as connection:
             now = self._now()
             if not await store.mark_expanded(connection, pending.id, now):
-                return True
+                return
             wanted = list(dict.fromkeys(record.series for _, record in readings))
-            ids = await store.series_ids(connection, pending.gateway_id, wanted, now) if wanted else {}
-            rows = [_row(ids[record.series], pending.id, seq, record) for seq, record in readings]
+            keys = self._known.get(pending.gateway_id, {})
+            if any(name not in keys for name in wanted):
+                keys = await store.series_keys(connection, pending.gateway_id, wanted, now)
+            rows = [_row(keys[record.series].series_id, pending.id, seq, record) for seq, record in readings]
             await store.add_readings(connection, rows)
             newest = _newest(rows)
-            await store.move_latest(connection, newest)
+            moved = await store.move_latest(connection, list(newest.values()))
             await store.add_events(connection, pending.gateway_id, pending.id, events)
             changed = False
             for _, event in events:
                 if event.kind == "alarm":
-                    changed |= await alarm_store.apply_event(connection, pending.gateway_id, event)
-            codes = await store.device_ids(connection, pending.gateway_id, {name.device for name in wanted}, now)
-        self._publish(ids, codes, newest, is_alarm=changed)
-        return True
-
-    def _publish(
-        self, ids: dict[Series, int], codes: dict[str, int], newest: dict[int, dict[str, Any]], *, is_alarm: bool
-    ) -> None:
-        items = [value_item(key, codes[name.device], name, newest[key]) for name, key in ids.items() if key in newest]
+                    changed |= await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event)
+        # Ids are believed only now: until the commit another transaction could be given the same.
+        self._known[pending.gateway_id] = keys
+        items = [
+            value_item(keys[name], name, newest[keys[name].series_id])
+            for name in wanted
+            if keys[name].series_id in moved
+        ]
         if items:
             self._hub.publish({"type": "values", "items": items})
-        if is_alarm:
+        if changed:
             self._hub.publish({"type": "alarms"})
 
+    async def _give_up(self, pending: PendingBatch, reason: str) -> None:
+        log.error("batch %d of gateway %s is set aside: %s", pending.id, pending.edge_id, reason)
+        async with self._db.write() as connection:
+            await store.mark_failed(connection, pending.id, reason)
 
-def value_item(series_id: int, device_id: int, name: Series, row: dict[str, Any]) -> dict[str, Any]:
+
+def _counting(pending: PendingBatch) -> tuple[list[tuple[int, Reading]], list[tuple[int, Event]]]:
+    """Unpack the records of a batch that count, each with its number; those below were in an earlier one."""
+    batch = decode_batch(pending.body)
+    records = list(enumerate(batch.records[pending.from_seq - batch.first_seq :], start=pending.from_seq))
+    readings = [(seq, record) for seq, record in records if isinstance(record, Reading)]
+    return readings, [(seq, record) for seq, record in records if isinstance(record, Event)]
+
+
+def value_item(key: SeriesKey, name: Series, row: Mapping[str, Any]) -> dict[str, Any]:
     """Shape one live value for the stream."""
     mantissa = row["mantissa"]
     value = None if mantissa is None else format(from_scaled(mantissa, row["exponent"]), "f")
     return {
-        "series": series_id,
-        "device": device_id,
+        "series": key.series_id,
+        "device": key.device_id,
         "point": name.point,
         "unit": name.unit,
         "value": value,
@@ -123,10 +147,10 @@ def _row(series_id: int, batch_id: int, seq: int, record: Reading) -> dict[str, 
     }
 
 
-def _newest(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+def _newest(rows: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     newest: dict[int, dict[str, Any]] = {}
     for row in rows:
         known = newest.get(row["series_id"])
         if known is None or row["taken_at"] >= known["taken_at"]:
-            newest[row["series_id"]] = {key: value for key, value in row.items() if key != "seq"}
-    return newest
+            newest[row["series_id"]] = row
+    return {key: {name: value for name, value in row.items() if name != "seq"} for key, row in newest.items()}

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import batch, device, event, latest, reading, series
+from central_server.schema import batch, device, event, gateway, latest, reading, series
 from protocols.sync import Event, Series
 
 
@@ -18,8 +18,16 @@ class PendingBatch(NamedTuple):
 
     id: int
     gateway_id: int
+    edge_id: str
     from_seq: int
     body: bytes
+
+
+class SeriesKey(NamedTuple):
+    """A series' row and that of its device."""
+
+    series_id: int
+    device_id: int
 
 
 class LatestRow(NamedTuple):
@@ -42,11 +50,12 @@ def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
 
 
 async def next_batch(connection: AsyncConnection) -> PendingBatch | None:
-    """Give the oldest batch that is neither expanded nor given up."""
+    """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest."""
     query = (
-        select(batch.c.id, batch.c.gateway_id, batch.c.from_seq, batch.c.body)
+        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, batch.c.from_seq, batch.c.body)
+        .join(gateway, gateway.c.id == batch.c.gateway_id)
         .where(batch.c.expanded_at.is_(None), batch.c.error.is_(None))
-        .order_by(batch.c.id)
+        .order_by(batch.c.lane, batch.c.id)
         .limit(1)
     )
     row = (await connection.execute(query)).one_or_none()
@@ -82,19 +91,19 @@ async def _codes(connection: AsyncConnection, query: Any) -> dict[str, int]:
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-async def series_ids(
+async def series_keys(
     connection: AsyncConnection, gateway_id: int, wanted: Sequence[Series], at: int
-) -> dict[Series, int]:
-    """Give the ids of series, making rows for new ones."""
+) -> dict[Series, SeriesKey]:
+    """Give the keys of all of a gateway's series, making rows for new ones."""
     devices = await device_ids(connection, gateway_id, {name.device for name in wanted}, at)
     query = (
-        select(device.c.code, series.c.point, series.c.unit, series.c.id)
+        select(device.c.code, series.c.point, series.c.unit, series.c.id, device.c.id)
         .join(device, device.c.id == series.c.device_id)
         .where(device.c.gateway_id == gateway_id)
     )
 
-    async def known() -> dict[Series, int]:
-        return {Series(code, point, unit): key for code, point, unit, key in await connection.execute(query)}
+    async def known() -> dict[Series, SeriesKey]:
+        return {Series(row[0], row[1], row[2]): SeriesKey(row[3], row[4]) for row in await connection.execute(query)}
 
     found = await known()
     if missing := [name for name in wanted if name not in found]:
@@ -109,10 +118,13 @@ async def add_readings(connection: AsyncConnection, rows: list[dict[str, Any]]) 
         await connection.execute(insert(reading), rows)
 
 
-async def move_latest(connection: AsyncConnection, rows: Mapping[int, dict[str, Any]]) -> None:
-    """Keep the newest value of each series; a late reading never takes the place of a newer one."""
+async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Keep the newest value of each series and name those that moved.
+
+    A late reading never takes the place of a newer one.
+    """
     if not rows:
-        return
+        return set()
     kind = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
     statement = kind(latest)
     columns = ("taken_at", "mantissa", "exponent", "quality", "batch_id")
@@ -121,7 +133,8 @@ async def move_latest(connection: AsyncConnection, rows: Mapping[int, dict[str, 
         set_={name: statement.excluded[name] for name in columns},
         where=statement.excluded.taken_at >= latest.c.taken_at,
     )
-    await connection.execute(statement, list(rows.values()))
+    done = await connection.execute(statement.returning(latest.c.series_id), rows)
+    return {row[0] for row in done}
 
 
 async def add_events(

@@ -110,7 +110,9 @@ async def ours(folder: Path, ports: list[int], seconds: float, period_s: float) 
     await central(folder, "records", "import", "records.toml")
     await central(folder, "edge", "invite", "harbour", "--id", "gw-1", "--secret-file", "gw-1.secret")
     centre, _ = await start(folder, str(BIN / "central"), "run")
-    while not await answers(port):
+    for _ in range(100):
+        if await answers(port):
+            break
         await asyncio.sleep(0.1)
     gateway, _ = await start(folder, str(BIN / "edge"), "-c", "edge.toml", "run")
     try:

@@ -68,7 +68,7 @@ def catalogue() -> dict[str, tuple[str, ...]]:
         read = read_po(file, locale="zh_CN")
     return {
         (each.id if isinstance(each.id, str) else each.id[0]): (
-            (each.string,) if isinstance(each.string, str) else tuple(each.string)
+            (each.string,) if isinstance(each.string, str) else tuple(each.string or ())
         )
         for each in read
         if each.id

@@ -72,6 +72,19 @@ async def test_an_answer_comes_with_its_instant_and_its_round_trip(tmp_path: Pat
 async def test_the_own_echo_is_not_taken_for_an_answer(tmp_path: Path) -> None:
     async with line(lambda request, frame: [(0.01, energy("7.00"))], tmp_path, echo=True) as (bus, _):
         assert (await bus.execute(ask(METER, ENERGY))).payload == bytes.fromhex("00070000")
+        assert bus.round_trips.stale == 0
+
+
+async def test_an_rtu_echo_that_has_the_shape_of_an_answer_is_not_taken_for_one(tmp_path: Path) -> None:
+    """A read of 17 to 24 bits from an address 03xx looks like three bytes of bits."""
+
+    def answer(request: bytes, frame: modbus.Frame) -> Reply:
+        pdu = modbus.encode_read_bits_response(1, [True] * 20)
+        return [(0.005, modbus.encode_rtu(modbus.Frame(frame.device_id, pdu)))]
+
+    async with line(answer, tmp_path, protocol="modbus-rtu", echo=True) as (bus, _):
+        answered = await bus.execute(ModbusRead(3, modbus.READ_COILS, 0x0300, 20))
+    assert answered.payload == b"\1" * 20
 
 
 async def test_noise_preambles_and_trailing_bytes_do_no_harm(tmp_path: Path) -> None:

@@ -95,6 +95,19 @@ async def test_every_request_has_a_sequence_number_of_its_own(tmp_path: Path) ->
     assert len(set(seen)) == 3
 
 
+async def test_a_repeated_question_has_a_new_sequence_number(tmp_path: Path) -> None:
+    seen: list[int | None] = []
+
+    def answer(request: bytes, frame: cjt188.Frame) -> Reply:
+        seen.append(frame.ser)
+        ((delay, data),) = healthy(request, frame)
+        return [(delay, data if len(seen) > 1 else data[:-2] + bytes((data[-2] ^ 1, 0x16)))]
+
+    async with meter(answer, tmp_path) as (driver, _):
+        assert len(await driver.read()) == 4
+    assert seen == [1, 2]
+
+
 async def test_an_answer_with_an_old_sequence_number_is_not_believed(tmp_path: Path) -> None:
     def answer(request: bytes, frame: cjt188.Frame) -> Reply:
         old = cjt188.Frame(frame.meter_type, frame.address, frame.control, frame.data[:2] + b"\x00")

@@ -208,15 +208,17 @@ async def test_an_answer_of_an_odd_length_gives_no_shifted_value(tmp_path: Path)
 async def test_a_profile_may_give_an_uncommon_length(tmp_path: Path) -> None:
     text = Path(load_profile("electricity/dlt645-2007-single-phase").file).read_text(encoding="utf-8")
     text = text.replace('di = "02010100"', 'di = "02010100"\nlength = 3\ndecimals = 1')
+    wide = iter((b"\x01\x22\x00", b"\x01\x22"))
 
     def answer(request: bytes, frame: dlt645.Frame) -> Reply:
-        wide = b"\x01\x22\x00" if frame.di == 0x02010100 else payload_of(0x00010000)
-        return [(0, dlt645.encode_read_response(METER, frame.di or 0, wide))]
+        return [(0, dlt645.encode_read_response(METER, frame.di or 0, next(wide)))]
 
     profile = parse_profile(text, "electricity/own", "own.toml")
     async with meter(answer, tmp_path, profile=profile) as (driver, _):
         (voltage,) = await driver.read(["voltageL1"])
+        (standard,) = await driver.read(["voltageL1"])
     assert voltage.quantity == Quantity(Decimal("220.1"), "V")
+    assert standard.quantity == Quantity(None, "V", Quality.INVALID)
 
 
 async def test_the_wake_up_bytes_can_be_set(tmp_path: Path) -> None:

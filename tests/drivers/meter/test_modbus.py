@@ -15,8 +15,10 @@ from drivers.errors import DeviceOffline, DeviceRefused, ProfileError
 from drivers.factory import create_driver
 from drivers.meter.register import RegisterMeter
 from drivers.profile import ModbusSource, Profile, load_profile, parse_profile
+from protocols import modbus
 from protocols.quantity import Quality, Quantity
 from tests.drivers.modbus_server import Unit, modbus_server
+from tests.drivers.peer import Reply, tcp_peer
 
 SDM630 = Unit(
     input_floats={
@@ -129,6 +131,24 @@ async def test_a_dead_unit_is_offline() -> None:
             await driver.read()
         with pytest.raises(DeviceOffline):
             await driver.probe()
+
+
+async def test_what_is_billed_is_asked_for_first_and_kept_when_the_meter_falls_silent() -> None:
+    asked: list[int] = []
+
+    def answer(request: bytes) -> Reply:
+        frame = modbus.decode_tcp(request)
+        want = modbus.decode_request(frame.pdu)
+        asked.append(want.address)
+        pdu = modbus.encode_read_registers_response(4, [0] * want.count)
+        return [(0, modbus.encode_tcp(modbus.Frame(1, pdu, frame.transaction)))] if len(asked) == 1 else []
+
+    async with tcp_peer(answer) as port, ModbusTcpBus(TcpSettings("tcp-1", "127.0.0.1", port, 0.05)) as bus:
+        driver = create_driver(load_profile("electricity/eastron-sdm630"), bus, "1")
+        with pytest.raises(DeviceOffline) as caught:
+            await driver.read()
+    assert asked[0] == 0x46
+    assert {value.point for value in caught.value.partial} == {"freq", "energyImportTotal", "energyExportTotal"}
 
 
 async def test_a_meter_gives_its_register_by_its_capability() -> None:
