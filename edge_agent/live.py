@@ -1,7 +1,7 @@
 """What the gateway knows of its devices right now; shown only after it was stored."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,11 +23,12 @@ class DeviceLive:
     error: str | None = None
     failures: int = 0
     is_degraded: bool = False
+    is_line_down: bool = False
 
     @property
     def state(self) -> str:
         """``ok``, ``degraded`` (answers, but not well), ``offline`` or ``unknown`` before the first answer."""
-        if self.breaker.state is not BreakerState.CLOSED:
+        if self.is_line_down or self.breaker.state is not BreakerState.CLOSED:
             return "offline"
         if self.failures or self.is_degraded:
             return "degraded" if self.last_ok_at else "unknown"
@@ -38,21 +39,31 @@ class DeviceLive:
         retry_at = self.breaker.retry_at
         return Health(self.failures, None if retry_at is None else retry_at - now)
 
-    def answered(self, values: list[PointValue], now: float, error: str | None = None) -> None:
+    def answered(self, now: float, error: str | None = None) -> None:
         """Note an answer; ``error`` is what was refused or missing in it."""
         self.breaker.success(now)
-        self.values.update({value.point: value for value in values})
-        if values:
-            self.last_ok_at = max(value.taken_at for value in values)
         self.failures = 0
         self.error = error
         self.is_degraded = error is not None
+        self.is_line_down = False
+
+    def show(self, values: Sequence[PointValue]) -> None:
+        """Show values; only what is stored may be shown."""
+        self.values.update({value.point: value for value in values})
+        if values:
+            self.last_ok_at = max(value.taken_at for value in values)
 
     def silent(self, error: str, now: float) -> None:
         """Note that no answer came."""
         self.breaker.failure(now)
         self.failures += 1
         self.error = error
+        self.is_line_down = False
+
+    def line_down(self, error: str) -> None:
+        """Note that the line cannot be used, which says nothing of the device itself."""
+        self.error = error
+        self.is_line_down = True
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Describe the device as ``edge status`` does."""

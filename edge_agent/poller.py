@@ -1,4 +1,8 @@
-"""One task a line: ask what is due, store the answer, then show it."""
+"""Two tasks a line: one asks what is due, the other stores the answers and then shows them.
+
+Storing waits for a commit that others share; the line goes on meanwhile. What has been asked
+and is not stored yet was never accepted, and nobody has seen it.
+"""
 
 import asyncio
 import logging
@@ -14,6 +18,8 @@ from edge_agent.recorder import Recorder
 from edge_agent.schedule import Poll, Probe, Schedule, Wait
 
 log = logging.getLogger("edge.poller")
+
+_MOST_UNSTORED = 64  # answers; a store that cannot keep up slows the asking down
 
 
 class Poller:
@@ -34,9 +40,25 @@ class Poller:
         self._probe_s = probe_s
         self._rounds: dict[str, float] = {}
         self._periods: dict[str, float] = {}
+        self._answers: asyncio.Queue[tuple[DeviceLive, Sequence[PointValue]]] = asyncio.Queue(_MOST_UNSTORED)
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll and store until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ask(), name=f"ask {self.bus.id}")
+            tasks.create_task(self._store(), name=f"store {self.bus.id}")
+
+    async def _store(self) -> None:
+        """Store what has been answered, all that waits at once, and show it then."""
+        while True:
+            waiting = [await self._answers.get()]
+            while not self._answers.empty():
+                waiting.append(self._answers.get_nowait())
+            if await self._recorder.store([(live.device, values) for live, values in waiting]):
+                for live, values in waiting:
+                    live.show(values)
+
+    async def _ask(self) -> None:
         periods = [(device, live.device.period_s) for device, live in self._live.items()]
         schedule = Schedule(periods, self._probe_s, time.time())
         while True:
@@ -61,7 +83,7 @@ class Poller:
         except DeviceError as error:
             await self._answered(live, error.partial, error.reason)
         except BusDown as error:
-            live.error = error.reason
+            live.line_down(error.reason)
             await asyncio.sleep(min(1.0, live.device.period_s))
         else:
             await self._answered(live, values)
@@ -85,20 +107,20 @@ class Poller:
         except DeviceOffline as error:
             await self._silent(live, error)
         except BusDown as error:
-            live.error = error.reason
+            live.line_down(error.reason)
         else:
             await self._answered(live, values)
 
     async def _answered(self, live: DeviceLive, values: Sequence[PointValue], error: str | None = None) -> None:
-        await self._recorder.store(live.device, values)
         if live.state == "offline":
             log.info("%s answers again", live.device.id)
-        live.answered(list(values), time.monotonic(), error)
+        live.answered(time.monotonic(), error)
+        await self._answers.put((live, values))
         await self._alarm(live)
 
     async def _silent(self, live: DeviceLive, error: DeviceOffline) -> None:
         if error.partial:
-            await self._recorder.store(live.device, error.partial)
+            await self._answers.put((live, error.partial))
         was = live.state
         live.silent(error.reason, time.monotonic())
         if live.state == "offline" and was != "offline":
