@@ -103,6 +103,14 @@ def faults(
         elif kind == "missing":
             loc = (*loc, str(error["loc"][-1]))
             message, remedy = f"the key '{loc[-1]}' is missing", "Add it."
+        elif kind == "union_tag_invalid":
+            context = error["ctx"]
+            loc = (*loc, context["discriminator"].strip("'"))
+            message = f"'{context['tag']}' is not a choice here"
+            remedy = f"Choose one of {context['expected_tags']}."
+        elif kind == "union_tag_not_found":
+            message = f"the key {error['ctx']['discriminator']} is missing"
+            remedy = "Add it."
         elif message.startswith("Value error, "):
             message = message.removeprefix("Value error, ")
         else:

@@ -97,6 +97,13 @@ def test_a_missing_key_is_placed_at_its_table_without_the_validators_own_tags() 
     ]
 
 
+def test_a_wrong_choice_names_the_right_ones() -> None:
+    assert found('[[bus]]\nkind = "rs485"\n') == [
+        "edge.toml:2: bus[1].kind: 'rs485' is not a choice here. Choose one of 'serial', 'tcp'."
+    ]
+    assert found("[[bus]]\nport = 5\n") == ["edge.toml:1: bus[1]: the key 'kind' is missing. Add it."]
+
+
 def test_a_value_of_the_wrong_kind_is_shown() -> None:
     (fault,) = found("name = 7\n")
     assert fault.startswith("edge.toml:1: name: ")

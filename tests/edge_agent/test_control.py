@@ -1,0 +1,69 @@
+"""The local socket answers its owner, and survives whatever it is sent."""
+
+import asyncio
+import json
+import stat
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.control import ControlClient, ControlError, ControlServer, NotRunning
+
+
+async def echo(question: Mapping[str, Any]) -> Any:
+    return {"heard": question.get("word")}
+
+
+async def refuse(_question: Mapping[str, Any]) -> Any:
+    raise ControlError("there is no such device")
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
+    server = ControlServer(tmp_path / "edge.sock", {"echo": echo, "refuse": refuse})
+    await server.open()
+    yield tmp_path / "edge.sock"
+    await server.close()
+
+
+async def raw(path: Path, line: bytes) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line)
+    answer: dict[str, Any] = json.loads(await reader.readline())
+    writer.close()
+    return answer
+
+
+async def test_a_question_is_answered(path: Path) -> None:
+    assert await ControlClient(path).ask("echo", word="水表") == {"heard": "水表"}
+
+
+async def test_a_refusal_comes_in_the_gateways_own_words(path: Path) -> None:
+    with pytest.raises(ControlError, match="no such device"):
+        await ControlClient(path).ask("refuse")
+
+
+async def test_only_the_owner_may_ask(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b"[1]\n", b"{}\n", b'{"op": "nothing"}\n', b"\xff\xfe\n", b"null\n"])
+async def test_garbage_gets_an_answer_and_harms_nobody(path: Path, line: bytes) -> None:
+    assert (await raw(path, line))["ok"] is False
+    assert await ControlClient(path).ask("echo", word="still here") == {"heard": "still here"}
+
+
+async def test_without_a_gateway_the_asker_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning):
+        await ControlClient(tmp_path / "edge.sock").ask("echo")
+
+
+async def test_a_socket_left_by_a_killed_gateway_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "edge.sock").touch()
+    server = ControlServer(tmp_path / "edge.sock", {"echo": echo})
+    await server.open()
+    assert await ControlClient(tmp_path / "edge.sock").ask("echo") == {"heard": None}
+    await server.close()
+    assert not (tmp_path / "edge.sock").exists()
