@@ -25,6 +25,7 @@ from edge_agent.live import value_json
 from edge_agent.store_file import StoreError, read_lanes
 
 _STATE_STYLE = {"offline": "bold red", "degraded": "yellow", "down": "bold red", "refused": "bold red"}
+_STARTING_S = 0.5
 _NOT_RUNNING = "The gateway is not running; what follows is from its settings and its store."
 
 
@@ -41,10 +42,7 @@ def run(ctx: typer.Context) -> None:
 def status(ctx: typer.Context, as_json: Json = False) -> None:
     """Show the gateway, its lanes, its uplink, its buses and its devices."""
     settings = settings_of(ctx, as_json=as_json)
-    found = ask(settings, "status", as_json=as_json)
-    is_running = found is not None
-    if found is None:
-        found = _stopped(settings, as_json=as_json)
+    found, is_running = _status(settings, as_json=as_json)
     if as_json:
         print_json({**found, "running": is_running})
     else:
@@ -58,10 +56,10 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 def devices(ctx: typer.Context, as_json: Json = False) -> None:
     """List the devices with their state."""
     settings = settings_of(ctx, as_json=as_json)
-    found = ask(settings, "status", as_json=as_json)
-    if found is None and not as_json:
+    found, is_running = _status(settings, as_json=as_json)
+    if not is_running and not as_json:
         err.print(_NOT_RUNNING)
-    rows = (found or _stopped(settings, as_json=as_json))["devices"]
+    rows = found["devices"]
     if as_json:
         print_json({"devices": rows})
     elif rows:
@@ -184,12 +182,23 @@ def _shown(value: Mapping[str, Any]) -> str:
     return f"{value['word']} ({value['value']})" if value["word"] else str(value["value"])
 
 
-def _stopped(settings: Settings, *, as_json: bool) -> dict[str, Any]:
-    """Describe a gateway that does not run."""
-    try:
-        lanes = lanes_json(read_lanes(settings.store_path)) if settings.store_path.exists() else {}
-    except StoreError as error:
-        fail(str(error), WRONG, as_json=as_json)
+def _status(settings: Settings, *, as_json: bool) -> tuple[dict[str, Any], bool]:
+    """Describe the gateway, and tell whether it runs."""
+    for is_last in (False, True):
+        if (found := ask(settings, "status", as_json=as_json)) is not None:
+            return found, True
+        try:
+            return _stopped(settings), False
+        except StoreError as error:
+            if is_last:
+                fail(str(error), WRONG, as_json=as_json)
+            time.sleep(_STARTING_S)  # a gateway that is just starting has a store that is not whole yet
+    raise AssertionError
+
+
+def _stopped(settings: Settings) -> dict[str, Any]:
+    """Describe a gateway that does not run. Raises: StoreError."""
+    lanes = lanes_json(read_lanes(settings.store_path)) if settings.store_path.exists() else {}
     nothing = {"state": "unknown", "last_ok_at": None, "error": None, "breaker": "closed", "retry_in_s": None}
     return {
         "edge_id": settings.edge_id,
