@@ -22,6 +22,7 @@ from central_server.web import CONFIG, DB, HUB, POLICIES, Policy, Route
 
 log = logging.getLogger("central")
 
+_GRACE_S = 1.0  # for requests under way when the server stops
 _BODY_LIMIT = 1024 * 1024  # a form; the gateways' bodies have their own limit
 
 
@@ -90,7 +91,7 @@ async def serve(config: Config, db: Database) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(build_app(config, db), access_log=None, shutdown_timeout=5)
+    runner = web.AppRunner(build_app(config, db), access_log=None, shutdown_timeout=_GRACE_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, config.host, config.port).start()

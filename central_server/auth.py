@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from sqlalchemy import delete, insert, select, update
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from central_server.clock import now_ms
+from central_server.clock import monotonic_ms, now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Conflict, NotFound, TooMany
 from central_server.schema import account, session
@@ -19,6 +20,7 @@ from central_server.schema import account, session
 IDLE_MS = 30 * 60 * 1000
 ABSOLUTE_MS = 12 * 3600 * 1000
 MIN_LENGTH, MAX_LENGTH = 8, 256
+LOGIN_LENGTH = 64
 _KEPT_MS = 30 * 24 * 3600 * 1000  # ended sessions stay this long, for questions
 _TOUCH_MS = 60_000  # a session's last sight is written at most this often
 
@@ -31,7 +33,7 @@ _hasher = PasswordHasher()
 # Someone unknown costs as much time as someone known, or the time would tell who exists.
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
 # Each hash takes 64 MiB; a storm of sign-ins must not take all of memory.
-_hashing = asyncio.Semaphore(2)
+_hashing = ThreadPoolExecutor(2, thread_name_prefix="argon2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,11 @@ async def hash_password(password: str) -> str:
             least=MIN_LENGTH,
             most=MAX_LENGTH,
         )
-    async with _hashing:
-        return await asyncio.to_thread(_hasher.hash, password)
+    return await _hash(password)
+
+
+async def _hash(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(_hashing, _hasher.hash, password)
 
 
 async def add_account(db: Database, login: str, name: str, language: str, password: str) -> None:
@@ -112,7 +117,7 @@ async def add_account(db: Database, login: str, name: str, language: str, passwo
 
     Raises: Conflict where the login is taken, BadRequest for a bad login or password.
     """
-    if not login or len(login) > 64 or login != login.strip() or not login.isprintable():
+    if not login or len(login) > LOGIN_LENGTH or login != login.strip() or not login.isprintable():
         raise BadRequest("login_form", "A login has 1 to 64 printable characters and no space at its ends.")
     values = {
         "login": login,
@@ -151,35 +156,39 @@ async def sign_in(db: Database, login: str, password: str, peer: str) -> Session
     Raises: BadRequest with the same words for an unknown login and a wrong password; TooMany
     when guesses come too fast.
     """
-    now = now_ms()
+    login = login[: LOGIN_LENGTH + 1]  # a longer one is nobody's, and the throttle must not keep it
+    now = monotonic_ms()
     if wait := _throttle.wait_s(login, peer, now):
         raise TooMany(
             "sign_in_slow", "Too many attempts. Wait {retry_after_s} seconds before the next one.", retry_after_s=wait
         )
     # Counted before it is checked: guesses sent side by side must not all pass the gate together.
     _throttle.failed(login, peer, now)
-    async with db.read() as connection:
-        query = select(account).where(account.c.login == login, account.c.is_disabled.is_(False))
-        found = (await connection.execute(query)).mappings().one_or_none()
+    found = await _account(db, login) if login.isprintable() else None
     is_right = await _verify(found["password_hash"] if found else _NOBODY, password[:MAX_LENGTH])
     if found is None or not is_right or len(password) > MAX_LENGTH:
         raise BadRequest("sign_in_wrong", "The account or the password is not right. Check both and try again.")
     _throttle.succeeded(login, peer)
-    return await _open(db, dict(found), password, peer)
+    return await _open(db, found, password, peer)
+
+
+async def _account(db: Database, login: str) -> RowMapping | None:
+    query = select(account).where(account.c.login == login, account.c.is_disabled.is_(False))
+    async with db.read() as connection:
+        return (await connection.execute(query)).mappings().one_or_none()
 
 
 async def _verify(hashed: str, password: str) -> bool:
-    async with _hashing:
-        try:
-            return await asyncio.to_thread(_hasher.verify, hashed, password)
-        except (VerifyMismatchError, VerificationError, InvalidHashError):
-            return False
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_hashing, _hasher.verify, hashed, password)
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        return False
 
 
-async def _open(db: Database, found: dict[str, object], password: str, peer: str) -> Session:
+async def _open(db: Database, found: RowMapping, password: str, peer: str) -> Session:
     now = now_ms()
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
-    rehashed = await hash_password(password) if _hasher.check_needs_rehash(str(found["password_hash"])) else None
+    rehashed = await _hash(password) if _hasher.check_needs_rehash(found["password_hash"]) else None
     values = {
         "token_hash": token_hash(token),
         "account_id": found["id"],
@@ -195,14 +204,8 @@ async def _open(db: Database, found: dict[str, object], password: str, peer: str
             await connection.execute(update(account).where(account.c.id == found["id"]).values(password_hash=rehashed))
         made = await connection.execute(insert(session).values(values))
         key = made.inserted_primary_key
-    view = SessionView(
-        int(key[0]) if key else 0,
-        int(str(found["id"])),
-        str(found["login"]),
-        str(found["name"]),
-        str(found["language"]),
-        csrf,
-    )
+    session_id = int(key[0]) if key else 0
+    view = SessionView(session_id, found["id"], found["login"], found["name"], found["language"], csrf)
     return Session(token, view)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from central_server import auth
 from central_server.app import serve
@@ -20,8 +21,9 @@ from central_server.config import Config, find_config, load_config
 from central_server.context import open_context
 from central_server.db import Database
 from central_server.devices import service as devices
-from central_server.errors import CentralError, UsageError
+from central_server.errors import BadRequest, CentralError, UsageError
 from central_server.migrate import database_version, migrate
+from central_server.private_file import write_private
 from central_server.records.model import read_records
 from central_server.records.service import import_records
 from protocols.toml import Fault, SettingsError
@@ -141,15 +143,20 @@ def invite(
     as_json: Json = False,
 ) -> None:
     """Let a gateway of this machine in: make its secret, which is shown or written once."""
-    secret = _on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
-    if secret_file is not None:
-        try:
-            secret_file.unlink(missing_ok=True)
-            secret_file.touch(mode=0o600)
-            secret_file.write_text(secret + "\n", encoding="ascii")
-        except OSError as error:
-            text = "The secret cannot be written to {file}: {reason}. Invite the gateway again with another file."
-            _fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
+
+    def invited() -> str:
+        return _on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
+
+    secret = ""
+    try:
+        if secret_file is None:
+            secret = invited()
+        else:
+            # The file first: a secret made and then lost would shut out a gateway that was in.
+            write_private(secret_file, lambda: invited() + "\n")
+    except OSError as error:
+        text = "The secret cannot be written to {file}: {reason}. Name another file."
+        _fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
     shown = {} if secret_file else {"secret": secret}
     if as_json:
         typer.echo(json.dumps({"edge_id": edge_id, "secret_file": str(secret_file) if secret_file else None, **shown}))
@@ -255,6 +262,9 @@ def _do(work: Coroutine[Any, Any, T], as_json: bool) -> T:
         return asyncio.run(work)
     except (CentralError, SettingsError) as error:
         _fail(error, as_json)
+    except DBAPIError as error:
+        text = "The database failed: {problem}. Look at its disk and its rights, or restore a backup."
+        _fail(UsageError("database_failed", text, problem=str(error.orig)), as_json)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -270,7 +280,7 @@ def _fail(error: CentralError | SettingsError, as_json: bool) -> NoReturn:
         typer.echo(json.dumps({"error": {"key": key, "message": str(error), "fields": fields}}, ensure_ascii=False))
     else:
         typer.echo(f"central: {error}" if isinstance(error, CentralError) else str(error), err=True)
-    raise typer.Exit(_WRONG if isinstance(error, (SettingsError, UsageError)) else _NO)
+    raise typer.Exit(_WRONG if isinstance(error, (SettingsError, UsageError, BadRequest)) else _NO)
 
 
 def main() -> None:

@@ -47,11 +47,17 @@ def _zone(text: str) -> str:
     return text
 
 
+def _database_url(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError(f"'{text}' is no database for this; write sqlite:///data/central.db or postgresql://...")
+    return text
+
+
 class _Central(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8470"
-    database: str = "sqlite:///data/central.db"
+    database: Annotated[str, AfterValidator(_database_url)] = "sqlite:///data/central.db"
     language: Literal["zh", "en"] = "zh"
     zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
 

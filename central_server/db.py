@@ -7,7 +7,7 @@ first statement, so that a transaction never fails half way because another one 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,13 @@ def _url(text: str) -> URL:
 def _engine(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         return create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, pool_size=8, max_overflow=8)
-    return create_async_engine(url, pool_pre_ping=True)
+    try:
+        return create_async_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        text = (
+            "PostgreSQL needs the Python package {package}, which is not installed. Install it, or write sqlite:///..."
+        )
+        raise UsageError("database_driver", text, package=error.name) from None
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
@@ -97,16 +103,17 @@ def _on_sqlite_begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
 
-def sqlite_problem(path: Path) -> str | None:
-    """Say why a file cannot be a database of ours, None if it can or does not exist yet."""
+def look_at(path: Path) -> tuple[frozenset[str], str | None]:
+    """Give a SQLite file's tables and schema version, None for none, without a change to the file.
+
+    Raises: sqlite3.DatabaseError for a file that is no database, OSError or sqlite3.OperationalError
+    for one that cannot be opened.
+    """
     if not path.exists() or path.stat().st_size == 0:
-        return None
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None
+        return frozenset(), None
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        tables = frozenset(row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        if "alembic_version" not in tables:
+            return tables, None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return tables, row and str(row[0])

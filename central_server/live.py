@@ -15,6 +15,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[str | None]] = set()
+        self._is_closed = False
 
     @property
     def subscribers(self) -> int:
@@ -36,13 +37,16 @@ class Hub:
         """Give a queue of JSON texts; None means that the stream has ended."""
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_LENGTH)
         self._queues.add(queue)
+        if self._is_closed:
+            self._drop(queue)
         try:
             yield queue
         finally:
             self._queues.discard(queue)
 
     def close(self) -> None:
-        """End every stream, so that a stopping server does not wait for its readers."""
+        """End every stream, also one that comes later, so that a stopping server does not wait for its readers."""
+        self._is_closed = True
         for queue in list(self._queues):
             self._drop(queue)
 

@@ -1,6 +1,7 @@
 """Bring a database to this version's schema, and refuse one that is newer."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 from alembic import command
@@ -10,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
-from central_server.db import Database, sqlite_problem
+from central_server.db import Database, look_at
 from central_server.errors import UsageError
 
 _FOLDER = Path(__file__).with_name("migrations")
@@ -34,41 +35,46 @@ def _known_versions() -> set[str]:
 
 
 async def database_version(database: Database) -> str | None:
-    """Read a database's schema version, None for a new one.
+    """Read a database's schema version, None for a new one; a SQLite file is not written to.
 
-    Raises: UsageError for a file that is no database.
+    Raises: UsageError for a file that is no database of ours.
     """
-    path = database.path
-    if path is not None and (problem := await asyncio.to_thread(sqlite_problem, path)):
+    try:
+        if database.path is not None:
+            tables, version = await asyncio.to_thread(look_at, database.path)
+        else:
+            async with database.engine.connect() as connection:
+                tables, version = await connection.run_sync(_look_at)
+    except (DBAPIError, sqlite3.OperationalError, OSError) as error:
+        raise _unreachable(database, error) from None
+    except sqlite3.DatabaseError as error:
         raise UsageError(
             "database_damaged",
             "{path} cannot be read as a database: {problem}. Restore it from a backup, or name another in the settings.",
-            path=str(path),
-            problem=problem,
-        )
-    if path is not None and not path.exists():
-        return None
-    try:
-        async with database.engine.connect() as connection:
-            return await connection.run_sync(_version)
-    except (DBAPIError, OSError) as error:
-        raise UsageError(
-            "database_unreachable",
-            "The database {url} cannot be opened: {problem}. Check the address and the rights of its folder.",
-            url=database.url.render_as_string(hide_password=True),
-            problem=str(error.__cause__ or error),
+            path=str(database.path),
+            problem=str(error),
         ) from None
-
-
-def _version(connection: Connection) -> str | None:
-    version = MigrationContext.configure(connection).get_current_revision()
-    if version is None and inspect(connection).get_table_names():
+    if version is None and tables - {"alembic_version"}:
         raise UsageError(
             "database_foreign",
             "The database {url} holds tables of another program. Nothing was changed. Name another in the settings.",
-            url=connection.engine.url.render_as_string(hide_password=True),
+            url=_shown(database),
         )
     return version
+
+
+def _look_at(connection: Connection) -> tuple[frozenset[str], str | None]:
+    version = MigrationContext.configure(connection).get_current_revision()
+    return frozenset(inspect(connection).get_table_names()), version
+
+
+def _unreachable(database: Database, error: Exception) -> UsageError:
+    text = "The database {url} cannot be opened: {problem}. Check the address and the rights of its folder."
+    return UsageError("database_unreachable", text, url=_shown(database), problem=str(error.__cause__ or error))
+
+
+def _shown(database: Database) -> str:
+    return database.url.render_as_string(hide_password=True)
 
 
 async def require_current(database: Database) -> None:
@@ -96,7 +102,7 @@ async def _refuse_newer(database: Database, version: str) -> None:
             "database_newer",
             "The database {url} has schema {version}, which is newer than this version of Gatehouse (schema {wanted}). "
             "Nothing was changed. Install the version that wrote it, or restore a backup made before it.",
-            url=database.url.render_as_string(hide_password=True),
+            url=_shown(database),
             version=version,
             wanted=newest_version(),
         )
@@ -112,9 +118,12 @@ async def migrate(database: Database) -> tuple[str | None, str]:
         await _refuse_newer(database, before)
     if before != newest_version():
         if database.path is not None:
-            database.path.parent.mkdir(parents=True, exist_ok=True)
-            # Made before SQLite would make it, so that nobody else can read it for a moment.
-            database.path.touch(mode=0o600)
+            try:
+                database.path.parent.mkdir(parents=True, exist_ok=True)
+                # Made before SQLite would make it, so that nobody else can read it for a moment.
+                database.path.touch(mode=0o600)
+            except OSError as error:
+                raise _unreachable(database, error) from None
         async with database.write() as connection:
             await connection.run_sync(lambda sync: command.upgrade(_alembic(sync), "head"))
     return before, newest_version()

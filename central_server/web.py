@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -96,6 +96,7 @@ async def add_security_headers(_request: web.Request, response: web.StreamRespon
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Server"] = "Gatehouse"  # and not which versions of what it is made of
 
 
 @web.middleware
@@ -141,7 +142,9 @@ async def _answer(request: web.Request, error: CentralError) -> web.StreamRespon
     if isinstance(error, NotSignedIn):
         if "HX-Request" in request.headers:
             return web.Response(status=200, headers={"HX-Redirect": "/sign-in"})
-        return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs)}" if request.path != "/" else "/sign-in")
+        onward = request.path_qs if request.method in SAFE_METHODS else "/"
+        query = "" if onward == "/" else "?" + urlencode({"next": onward})
+        return web.Response(status=303, headers={"Location": f"/sign-in{query}"})
     try:
         response = await request.app[ERROR_PAGE](request, error, str(error))
     except Exception:  # the request boundary: what broke the page may break the page that says so

@@ -13,6 +13,7 @@ from central_server.telemetry.store import insert_ignoring
 from protocols.sync import Event
 
 PRIORITIES = (1, 2, 3)
+GATEWAY_SILENT = "gateway_silent"  # the one condition that the centre sees by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,29 @@ async def clear_alarm(connection: AsyncConnection, key: str, cleared_at: int) ->
 
 
 async def apply_event(connection: AsyncConnection, gateway_id: int, edge_id: str, event: Event) -> bool:
-    """Raise or clear the alarm that a gateway's event speaks of; tell whether anything changed."""
+    """Raise or clear what a gateway's event speaks of; tell whether anything changed."""
+    match event.kind:
+        case "alarm":
+            return await _apply_alarm(connection, gateway_id, edge_id, event)
+        case "started" if event.subject == f"gateway:{edge_id}":
+            # Its alarms ended unsaid with the process before; whatever still holds it raises again.
+            return await _clear_all(connection, gateway_id, event.at)
+        case _:
+            return False
+
+
+async def _clear_all(connection: AsyncConnection, gateway_id: int, at: int) -> bool:
+    """Clear what a gateway raised up to an instant; its silence is the centre's own to clear."""
+    done = await connection.execute(
+        update(alarm)
+        .where(alarm.c.gateway_id == gateway_id, alarm.c.cleared_at.is_(None), alarm.c.raised_at <= at)
+        .where(alarm.c.condition != GATEWAY_SILENT)
+        .values(cleared_at=at)
+    )
+    return done.rowcount > 0
+
+
+async def _apply_alarm(connection: AsyncConnection, gateway_id: int, edge_id: str, event: Event) -> bool:
     body = event.body
     key = str(body.get("alarm_id", ""))
     if not key:
@@ -132,7 +155,7 @@ async def find(connection: AsyncConnection, alarm_id: int) -> AlarmRow | None:
 
 
 async def listed(connection: AsyncConnection, *, is_active: bool, limit: int, offset: int) -> list[AlarmRow]:
-    """Give a page of alarms: unacknowledged first, then by priority and age; all of them newest first."""
+    """Give a page: what lasts, then what nobody has seen, then by priority and age; all of them newest first."""
     query = _selected() if is_active else select(alarm, gateway.c.edge_id).outerjoin(gateway)
     if is_active:
         query = query.where(_is_open()).order_by(alarm.c.priority, alarm.c.raised_at.desc(), alarm.c.id.desc())

@@ -8,7 +8,7 @@ from typing import Any
 
 from central_server.alarms import service as alarms
 from central_server.dashboard import words
-from central_server.dashboard.show import NOTHING, Show
+from central_server.dashboard.show import Show
 from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.devices.service import DeviceView
@@ -83,7 +83,9 @@ def cell(value: Value, kind: str, show: Show) -> Cell:
         str(code): show.language.gettext(word) for code, word in words.STATES.get((kind, value.point), {}).items()
     }
     digits = words.DIGITS.get(value.point)
-    text = NOTHING if value.value is None else states.get(str(value.value)) or show.number(value.value, digits)
+    text = show.number(value.value, digits)
+    if states and value.value is not None and value.value == int(value.value):
+        text = states.get(str(int(value.value)), text)
     return Cell(
         key=f"{value.device_id}:{value.point}",
         point=value.point,

@@ -197,7 +197,7 @@ class GatewayView:
 
 
 def _gateway(row: GatewayRow, now: int) -> GatewayView:
-    lanes: Mapping[str, Mapping[str, int]] = row.status.get("lanes", {})
+    lanes: Mapping[str, Mapping[str, object]] = row.status.get("lanes", {})
     buses = [
         BusView(
             str(bus.get("id", "")),
@@ -207,5 +207,5 @@ def _gateway(row: GatewayRow, now: int) -> GatewayView:
         )
         for bus in row.status.get("buses", [])
     ]
-    pending = sum(int(lane.get("pending", 0)) for lane in lanes.values())
+    pending = sum(count for lane in lanes.values() if isinstance(count := lane.get("pending"), int))
     return GatewayView(row, devices.is_silent(row, now), pending, buses)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from central_server.alarms import store as alarm_store
+from central_server.alarms.store import GATEWAY_SILENT
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.devices import store
@@ -195,7 +196,7 @@ class GatewayWatch:
         now = self._now()
         async with self._db.read() as connection:
             rows = [row for row in await store.gateways(connection) if row.last_seen_at is not None]
-            lasting = {row.id: await alarm_store.open_of(connection, row.id, "gateway_silent") for row in rows}
+            lasting = {row.id: await alarm_store.open_of(connection, row.id, GATEWAY_SILENT) for row in rows}
         changes = [row for row in rows if self._changes(row, now, is_lasting=lasting[row.id] is not None)]
         for row in changes:
             async with self._db.write() as connection:
@@ -205,10 +206,10 @@ class GatewayWatch:
                     continue
                 await alarm_store.raise_alarm(
                     connection,
-                    key=f"{row.edge_id}/gateway:{row.edge_id}/gateway_silent/{now}",
+                    key=f"{row.edge_id}/gateway:{row.edge_id}/{GATEWAY_SILENT}/{now}",
                     gateway_id=row.id,
                     subject=f"gateway:{row.edge_id}",
-                    condition="gateway_silent",
+                    condition=GATEWAY_SILENT,
                     priority=1,
                     raised_at=now,
                     detail={"last_seen_at": row.last_seen_at},

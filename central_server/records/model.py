@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from protocols.quantity import to_scaled
 from protocols.sync import is_edge_id
 from protocols.toml import Document, Fault, SettingsError, faults, parse
 
@@ -24,6 +25,11 @@ from protocols.toml import Document, Fault, SettingsError, faults, parse
 def _exact(value: object) -> object:
     if isinstance(value, float):
         raise ValueError(f'{value} is a binary fraction and not exact; write it in quotes: "{value}"')
+    return value
+
+
+def _kept(value: Decimal) -> Decimal:
+    to_scaled(value)  # raises where the database has no room for so many digits
     return value
 
 
@@ -50,6 +56,7 @@ def _instant(value: object) -> object:
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+Register = Annotated[Decimal, BeforeValidator(_exact), AfterValidator(_kept), Field(ge=0)]
 Number = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
 
 
@@ -100,7 +107,7 @@ class Installation(_Table):
     multiplier: Annotated[Number, Field(gt=0)] = Decimal(1)
     from_: Instant = Field(alias="from")
     to: Instant | None = None
-    initial: Number | None = None
+    initial: Register | None = None
 
 
 class Records(_Table):

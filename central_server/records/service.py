@@ -41,7 +41,8 @@ class _Import:
     file: RecordsFile
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    ids: dict[str, dict[tuple[Any, ...], int]] = field(default_factory=dict)
+    # None stands for a row that has a fault of its own: what hangs on it is not told as another.
+    ids: dict[str, dict[tuple[Any, ...], int | None]] = field(default_factory=dict)
 
     async def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
         found, what = await store.upsert(self.connection, store.TABLES[table], key, values)
@@ -107,9 +108,11 @@ async def _import_all(work: _Import, tariffs: Collection[str]) -> None:
         work.ids["site"][(site.code,)] = await work.put("site", {"code": site.code}, values)
     for index, building in enumerate(records.building):
         parent = await work.find("building", index, "site", "site", (building.site,))
+        key = building.site, building.code
+        work.ids["building"][key] = None
         if parent is not None:
-            key = await work.put("building", {"site_id": parent, "code": building.code}, {"name": building.name})
-            work.ids["building"][building.site, building.code] = key
+            row = {"site_id": parent, "code": building.code}
+            work.ids["building"][key] = await work.put("building", row, {"name": building.name})
     for owner in records.owner:
         work.ids["owner"][(owner.code,)] = await work.put("owner", {"code": owner.code}, {"name": owner.name})
     for index, unit in enumerate(records.unit):
@@ -124,9 +127,10 @@ async def _import_all(work: _Import, tariffs: Collection[str]) -> None:
 
 async def _import_unit(work: _Import, index: int, unit: Unit) -> None:
     parent = await work.find("unit", index, "building", "building", (unit.site, unit.building))
+    work.ids["unit"][unit.site, unit.building, unit.code] = None
     if parent is None:
         return
-    area = None if unit.area_m2 is None else str(unit.area_m2)
+    area = None if unit.area_m2 is None else format(unit.area_m2, "f")
     key = await work.put("unit", {"building_id": parent, "code": unit.code}, {"area_m2": area})
     work.ids["unit"][unit.site, unit.building, unit.code] = key
     if unit.owner is None:
@@ -157,6 +161,7 @@ async def _import_ownership(work: _Import, index: int, unit: Unit, unit_id: int,
 
 
 async def _import_metering_point(work: _Import, index: int, point: MeteringPoint, tariffs: Collection[str]) -> None:
+    work.ids["metering_point"][(point.code,)] = None
     if point.tariff not in tariffs:
         near = difflib.get_close_matches(point.tariff, tariffs, n=1)
         remedy = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(sorted(tariffs))}."

@@ -7,6 +7,7 @@ const words = JSON.parse(meta("words") ?? "{}");
 
 let skew = Number(meta("now")) - Date.now(); // the server's clock is the one that counts
 let heardAt = Date.now();
+let hasHeard = false;
 let isSignedOut = false;
 const now = () => Date.now() + skew;
 
@@ -53,7 +54,7 @@ function show(item) {
 function written(element, item) {
   if (item.value === null) return "–";
   const states = element.dataset.states && JSON.parse(element.dataset.states);
-  if (states) return states[item.value] ?? item.value;
+  if (states) return states[Number(item.value)] ?? item.value;
   const digits = element.dataset.digits;
   return decimal(item.value, digits === undefined ? undefined : Number(digits));
 }
@@ -156,19 +157,29 @@ function keepNewer(next, old) {
 
 // --- the stream --------------------------------------------------------------------------------
 
+const told = new Map();
+
+/** Gateways report every few seconds; only another state of a device is worth a new page. */
+function hearGateway(message) {
+  for (const element of document.querySelectorAll(`[data-age-of="gateway:${message.id}"]`)) element.dataset.age = now();
+  const states = JSON.stringify(message.devices);
+  if (told.get(message.id) === states) return;
+  told.set(message.id, states);
+  refreshIn(1000);
+}
+
 function receive(message) {
+  hasHeard = true;
   heardAt = Date.now();
   if (message.type === "beat") skew = message.at - Date.now();
   if (message.type === "values") message.items.forEach(show);
   if (message.type === "alarms") refreshIn(200);
-  if (message.type === "gateway") {
-    for (const element of document.querySelectorAll(`[data-age-of="gateway:${message.id}"]`)) element.dataset.age = now();
-    refreshIn(4000);
-  }
+  if (message.type === "gateway") hearGateway(message);
   if (message.type === "signed-out") isSignedOut = true;
   if (message.type === "open") {
     isSignedOut = false;
-    if (!message.isOld) refreshIn(0); // what happened between this page's making, or the loss, and now
+    // What happened between the asking for this page, or the loss of the stream, and its opening was not heard.
+    if (message.at > performance.timeOrigin) refreshIn(0);
   }
   if (message.type !== "beat") tick();
 }
@@ -179,6 +190,8 @@ function listen() {
   const worker = new SharedWorker(meta("worker"), { type: "module", name: "gatehouse" });
   worker.port.onmessage = (event) => receive(event.data);
   worker.port.start();
+  // A worker that never speaks, for whatever reason, must not leave the page deaf.
+  setTimeout(() => { if (!hasHeard) openStream("/live", receive); }, 6000);
   addEventListener("pagehide", () => worker.port.postMessage("bye"));
 }
 

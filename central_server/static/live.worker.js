@@ -3,7 +3,7 @@ import { openStream } from "./stream.js";
 
 const ports = new Set();
 const newest = new Map(); // what a tab that opens later has missed since its page was made
-let isOpen = false;
+let open = null;
 
 function remember(message) {
   if (message.type !== "values") return;
@@ -14,13 +14,13 @@ self.onconnect = (event) => {
   const port = event.ports[0];
   ports.add(port);
   port.onmessage = (said) => { if (said.data === "bye") ports.delete(port); };
-  if (isOpen) port.postMessage({ type: "open", isOld: true });
+  if (open) port.postMessage(open);
   if (newest.size) port.postMessage({ type: "values", items: [...newest.values()] });
 };
 
 openStream("/live", (message) => {
   if (message.type === "open") {
-    isOpen = true;
+    open = message;
     newest.clear();
   }
   remember(message);

@@ -19,7 +19,7 @@ export function openStream(url, emit) {
     retry = 0;
     heardAt = Date.now();
     source = new EventSource(url);
-    source.onopen = () => { heard(); emit({ type: "open" }); };
+    source.onopen = () => { heard(); emit({ type: "open", at: Date.now() }); };
     source.onmessage = (event) => { heard(); emit(JSON.parse(event.data)); };
     source.onerror = reconnect;
   }

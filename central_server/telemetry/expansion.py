@@ -87,12 +87,11 @@ class Expander:
             rows = [_row(keys[record.series].series_id, pending.id, seq, record) for seq, record in readings]
             await store.add_readings(connection, rows)
             newest = _newest(rows)
-            moved = await store.move_latest(connection, list(newest.values()))
+            moved = await store.move_latest(connection, list(newest.values()), now)
             await store.add_events(connection, pending.gateway_id, pending.id, events)
             changed = False
             for _, event in events:
-                if event.kind == "alarm":
-                    changed |= await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event)
+                changed |= await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event)
         # Ids are believed only now: until the commit another transaction could be given the same.
         self._known[pending.gateway_id] = keys
         items = [

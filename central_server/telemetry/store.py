@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from central_server.schema import batch, device, event, gateway, latest, reading, series
 from protocols.sync import Event, Series
 
+_AHEAD_MS = 5 * 60 * 1000  # a clock further ahead than this is wrong
+
 
 class PendingBatch(NamedTuple):
     """A batch of the log that is to be expanded."""
@@ -118,10 +120,10 @@ async def add_readings(connection: AsyncConnection, rows: list[dict[str, Any]]) 
         await connection.execute(insert(reading), rows)
 
 
-async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], now: int) -> set[int]:
     """Keep the newest value of each series and name those that moved.
 
-    A late reading never takes the place of a newer one.
+    A late reading never takes the place of a newer one, except of one that a wrong clock put into the future.
     """
     if not rows:
         return set()
@@ -131,7 +133,7 @@ async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, A
     statement = statement.on_conflict_do_update(
         index_elements=["series_id"],
         set_={name: statement.excluded[name] for name in columns},
-        where=statement.excluded.taken_at >= latest.c.taken_at,
+        where=or_(statement.excluded.taken_at >= latest.c.taken_at, latest.c.taken_at > now + _AHEAD_MS),
     )
     done = await connection.execute(statement.returning(latest.c.series_id), rows)
     return {row[0] for row in done}
@@ -190,7 +192,7 @@ async def thinned(
     """Give (taken_at, mantissa, exponent) of the last reading with a value in each stretch of ``width_ms``."""
     bucket = (reading.c.taken_at - from_ms) // width_ms
     last = (
-        select(func.max(reading.c.id).label("id"))
+        select(func.max(reading.c.taken_at))
         .where(
             reading.c.series_id == series_id,
             reading.c.taken_at >= from_ms,
@@ -198,11 +200,13 @@ async def thinned(
             reading.c.mantissa.is_not(None),
         )
         .group_by(bucket)
-        .subquery()
     )
+    # IN, not a join: SQLite then asks its index for each instant and does not walk the whole series.
     query = (
         select(reading.c.taken_at, reading.c.mantissa, reading.c.exponent)
-        .join(last, last.c.id == reading.c.id)
-        .order_by(reading.c.taken_at)
+        .where(reading.c.series_id == series_id, reading.c.mantissa.is_not(None), reading.c.taken_at.in_(last))
+        .order_by(reading.c.taken_at, reading.c.id)
     )
-    return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+    # Of two readings of one instant the one heard last stands.
+    found = {row[0]: (row[0], row[1], row[2]) for row in await connection.execute(query)}
+    return list(found.values())

@@ -17,6 +17,7 @@ from central_server.db import Database
 from central_server.devices.service import invite
 from central_server.migrate import migrate
 from protocols.sync import CONTENT_TYPE, PATH_BATCHES, PATH_STATUS, Batch, Lane, Record, encode_batch
+from tests.central_server.lake import Caller, Lake, opened_lake, serving
 
 LOGIN, PASSWORD = "desk-1", "correct horse 7"
 
@@ -139,3 +140,17 @@ async def centre(app: web.Application, db: Database) -> AsyncIterator[Centre]:
 @pytest.fixture
 async def gateway(centre: Centre) -> Gateway:
     return await centre.gateway()
+
+
+@pytest.fixture
+async def lake(tmp_path: Path) -> AsyncIterator[Lake]:
+    """A database with a site and its gateway, and no server on it."""
+    async with opened_lake(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def caller(lake: Lake) -> AsyncIterator[Caller]:
+    """Speak to the whole server, with its background tasks at work."""
+    async with serving(build_app(lake.config, lake.db), lake.secret) as speaking:
+        yield speaking

@@ -1,6 +1,7 @@
 """The database: durable, one writer at a time, and readers that never wait for it."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.db import Database, sqlite_problem
+from central_server.db import Database, look_at
 from central_server.errors import UsageError
 from central_server.schema import building, owner
 
@@ -57,10 +58,13 @@ async def test_a_reader_sees_one_moment_while_others_write(db: Database) -> None
 
 
 async def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail() -> None:
         async with db.write() as connection:
             await connection.execute(insert(owner).values(code="o-1", name=""))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with db.write() as connection:
         assert await owners(connection) == 0
 
@@ -88,6 +92,21 @@ def test_an_address_of_another_kind_is_refused_with_an_example(url: str) -> None
 def test_a_file_with_odd_characters_in_its_name_is_looked_at(tmp_path: Path) -> None:
     path = tmp_path / "数据 #1 50%?.db"
     path.write_bytes(b"not a database at all, but long enough to be read as a header" * 20)
-    assert sqlite_problem(path) == "file is not a database"
+    with pytest.raises(sqlite3.DatabaseError, match="file is not a database"):
+        look_at(path)
     path.write_bytes(b"")
-    assert sqlite_problem(path) is None
+    assert look_at(path) == (frozenset(), None)
+
+
+async def test_looking_at_a_database_in_use_sees_what_is_committed(db: Database) -> None:
+    assert db.path is not None
+    async with db.write() as connection:
+        await connection.execute(insert(owner).values(code="o-1", name=""))
+        tables, version = look_at(db.path)
+    assert "owner" in tables
+    assert version == "0001"
+
+
+def test_a_driver_that_is_not_installed_is_named() -> None:
+    with pytest.raises(UsageError, match="asyncpg"):
+        Database("postgresql://me@localhost/gatehouse")

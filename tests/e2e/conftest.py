@@ -290,7 +290,7 @@ def fill(gateway: Gateway, start: int, now: int) -> None:
         floor = 1 + (at // 300_000 * 7) % 12
         telemetry.append(Reading(Series("lift-a", "currentFloor", ""), at, Decimal(floor), Quality.GOOD))
     states = {
-        "lift-a": {"direction": "1", "doorState": "0", "carMode": "1", "passengerAlarm": "0", "inDoorZone": "1"},
+        "lift-a": {"direction": "3", "doorState": "0", "carMode": "1", "passengerAlarm": "0", "inDoorZone": "1"},
         "door-1": {"doorState": "0", "lockState": "0", "tamper": "0"},
         **{meter[0]: {"valveState": "0", "batteryLow": "0"} for meter in METERS if meter[2] == "water"},
     }

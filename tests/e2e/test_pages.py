@@ -49,7 +49,7 @@ def test_a_value_changes_without_a_reload_and_its_age_starts_anew(visit: Visit, 
     page.evaluate("window.isSamePage = true")
     house.gateway.read("em-101", "energyImportTotal", "kWh", "30000.07")
     row = page.locator("#overview-devices tr", has_text="1-101 电表")
-    expect(row.locator(".live").first).to_have_text("30,000.07", timeout=4000)
+    expect(row.locator(".live").first).to_have_text("30,000.07", timeout=10_000)
     expect(row.locator(".age")).to_have_text(re.compile(r"^[0-3] 秒$"))
     house.gateway.read("em-101", "powerTotal", "W", "1234.6")
     expect(row.locator(".live").nth(1)).to_have_text("1,235", timeout=4000)

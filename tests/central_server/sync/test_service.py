@@ -9,106 +9,106 @@ from central_server.errors import BadRequest, CentralError, Conflict, Forbidden,
 from central_server.sync.service import authenticate, take_batch
 from central_server.sync.store import GatewayRow
 from protocols.sync import Lane, decode_batch
-from tests.central_server.centre import Centre, batch_of, energies
+from tests.central_server.lake import Lake, batch_of, energies
 
 
 @pytest.fixture
-async def gateway(centre: Centre) -> GatewayRow:
-    return await authenticate(centre.db, f"Gateway gw-1:{centre.secret}")
+async def gateway(lake: Lake) -> GatewayRow:
+    return await authenticate(lake.db, f"Gateway gw-1:{lake.secret}")
 
 
-async def take(centre: Centre, gateway: GatewayRow, body: bytes) -> int:
-    return (await take_batch(centre.db, gateway, body)).acked
+async def take(lake: Lake, gateway: GatewayRow, body: bytes) -> int:
+    return (await take_batch(lake.db, gateway, body)).acked
 
 
-async def test_a_batch_is_kept_as_it_came(centre: Centre, gateway: GatewayRow) -> None:
+async def test_a_batch_is_kept_as_it_came(lake: Lake, gateway: GatewayRow) -> None:
     body = batch_of(energies(1, 5))
-    assert await take(centre, gateway, body) == 5
-    (kept,) = await centre.rows("batch")
+    assert await take(lake, gateway, body) == 5
+    (kept,) = await lake.rows("batch")
     assert (bytes(kept.body), kept.first_seq, kept.last_seq, kept.from_seq) == (body, 1, 5, 1)
     assert kept.epoch == str(2**63)
 
 
-async def test_a_replayed_batch_is_stored_once(centre: Centre, gateway: GatewayRow) -> None:
+async def test_a_replayed_batch_is_stored_once(lake: Lake, gateway: GatewayRow) -> None:
     body = batch_of(energies(1, 5))
-    first = await take_batch(centre.db, gateway, body)
-    again = await take_batch(centre.db, gateway, body)
+    first = await take_batch(lake.db, gateway, body)
+    again = await take_batch(lake.db, gateway, body)
     assert (first.acked, again.acked, again.batch_id) == (5, 5, None)
-    assert len(await centre.rows("batch")) == 1
+    assert len(await lake.rows("batch")) == 1
 
 
-async def test_an_older_part_is_acknowledged_up_to_the_mark(centre: Centre, gateway: GatewayRow) -> None:
-    await take(centre, gateway, batch_of(energies(1, 9)))
-    assert await take(centre, gateway, batch_of(energies(3, 2), first_seq=3)) == 9
+async def test_an_older_part_is_acknowledged_up_to_the_mark(lake: Lake, gateway: GatewayRow) -> None:
+    await take(lake, gateway, batch_of(energies(1, 9)))
+    assert await take(lake, gateway, batch_of(energies(3, 2), first_seq=3)) == 9
 
 
-async def test_of_an_overlapping_batch_only_what_is_new_counts(centre: Centre, gateway: GatewayRow) -> None:
-    await take(centre, gateway, batch_of(energies(1, 5)))
-    assert await take(centre, gateway, batch_of(energies(3, 6), first_seq=3)) == 8
-    last = (await centre.rows("batch"))[-1]
+async def test_of_an_overlapping_batch_only_what_is_new_counts(lake: Lake, gateway: GatewayRow) -> None:
+    await take(lake, gateway, batch_of(energies(1, 5)))
+    assert await take(lake, gateway, batch_of(energies(3, 6), first_seq=3)) == 8
+    last = (await lake.rows("batch"))[-1]
     assert (last.first_seq, last.from_seq, last.last_seq) == (3, 6, 8)
 
 
-async def test_a_gap_is_answered_with_the_record_that_is_expected(centre: Centre, gateway: GatewayRow) -> None:
-    await take(centre, gateway, batch_of(energies(1, 5)))
+async def test_a_gap_is_answered_with_the_record_that_is_expected(lake: Lake, gateway: GatewayRow) -> None:
+    await take(lake, gateway, batch_of(energies(1, 5)))
     with pytest.raises(Conflict) as caught:
-        await take(centre, gateway, batch_of(energies(7, 1), first_seq=7))
+        await take(lake, gateway, batch_of(energies(7, 1), first_seq=7))
     assert caught.value.key == "sync_gap"
     assert caught.value.fields["expected"] == 6
-    assert len(await centre.rows("batch")) == 1
+    assert len(await lake.rows("batch")) == 1
 
 
-async def test_a_new_lane_or_epoch_begins_at_one(centre: Centre, gateway: GatewayRow) -> None:
-    await take(centre, gateway, batch_of(energies(1, 5)))
+async def test_a_new_lane_or_epoch_begins_at_one(lake: Lake, gateway: GatewayRow) -> None:
+    await take(lake, gateway, batch_of(energies(1, 5)))
     for body in (batch_of(energies(6, 1), 6, Lane.TELEMETRY), batch_of(energies(6, 1), 6, epoch=8)):
         with pytest.raises(Conflict) as caught:
-            await take(centre, gateway, body)
+            await take(lake, gateway, body)
         assert caught.value.fields["expected"] == 1
-    assert await take(centre, gateway, batch_of(energies(1, 2), lane=Lane.TELEMETRY)) == 2
-    assert await take(centre, gateway, batch_of(energies(1, 3), epoch=8)) == 3
-    assert await take(centre, gateway, batch_of(energies(1, 5))) == 5
+    assert await take(lake, gateway, batch_of(energies(1, 2), lane=Lane.TELEMETRY)) == 2
+    assert await take(lake, gateway, batch_of(energies(1, 3), epoch=8)) == 3
+    assert await take(lake, gateway, batch_of(energies(1, 5))) == 5
 
 
-async def test_the_same_batch_sent_many_times_at_once_is_stored_once(centre: Centre, gateway: GatewayRow) -> None:
+async def test_the_same_batch_sent_many_times_at_once_is_stored_once(lake: Lake, gateway: GatewayRow) -> None:
     body = batch_of(energies(1, 50))
-    taken = await asyncio.gather(*(take_batch(centre.db, gateway, body) for _ in range(20)))
+    taken = await asyncio.gather(*(take_batch(lake.db, gateway, body) for _ in range(20)))
     assert {each.acked for each in taken} == {50}
     assert sum(each.batch_id is not None for each in taken) == 1
-    assert len(await centre.rows("batch")) == 1
+    assert len(await lake.rows("batch")) == 1
 
 
-async def test_two_gateways_have_marks_of_their_own(centre: Centre, gateway: GatewayRow) -> None:
-    other = await authenticate(centre.db, f"Gateway gw-2:{await centre.invite('gw-2')}")
-    await take(centre, gateway, batch_of(energies(1, 5)))
-    assert await take(centre, other, batch_of(energies(1, 2), edge_id="gw-2")) == 2
+async def test_two_gateways_have_marks_of_their_own(lake: Lake, gateway: GatewayRow) -> None:
+    other = await authenticate(lake.db, f"Gateway gw-2:{await lake.invite('gw-2')}")
+    await take(lake, gateway, batch_of(energies(1, 5)))
+    assert await take(lake, other, batch_of(energies(1, 2), edge_id="gw-2")) == 2
 
 
-async def test_a_batch_of_another_gateway_is_refused(centre: Centre, gateway: GatewayRow) -> None:
-    await centre.invite("gw-2")
+async def test_a_batch_of_another_gateway_is_refused(lake: Lake, gateway: GatewayRow) -> None:
+    await lake.invite("gw-2")
     with pytest.raises(Forbidden) as caught:
-        await take(centre, gateway, batch_of(energies(1, 1), edge_id="gw-2"))
+        await take(lake, gateway, batch_of(energies(1, 1), edge_id="gw-2"))
     assert caught.value.key == "sync_wrong_gateway"
-    assert await centre.rows("batch") == []
-    assert await centre.rows("lane_mark") == []
+    assert await lake.rows("batch") == []
+    assert await lake.rows("lane_mark") == []
 
 
-async def test_a_cut_batch_is_refused_at_every_length(centre: Centre, gateway: GatewayRow) -> None:
+async def test_a_cut_batch_is_refused_at_every_length(lake: Lake, gateway: GatewayRow) -> None:
     body = batch_of(energies(1, 3))
     for length in range(len(body)):
         with pytest.raises(BadRequest) as caught:
-            await take(centre, gateway, body[:length])
+            await take(lake, gateway, body[:length])
         assert caught.value.key == "sync_broken_batch"
-    assert await centre.rows("batch") == []
+    assert await lake.rows("batch") == []
 
 
-async def test_a_flipped_bit_is_refused_wherever_it_is(centre: Centre, gateway: GatewayRow) -> None:
+async def test_a_flipped_bit_is_refused_wherever_it_is(lake: Lake, gateway: GatewayRow) -> None:
     body = batch_of(energies(1, 3))
     for position in range(len(body) * 8):
         flipped = bytearray(body)
         flipped[position // 8] ^= 1 << position % 8
         with pytest.raises(BadRequest):
-            await take(centre, gateway, bytes(flipped))
-    assert await centre.rows("batch") == []
+            await take(lake, gateway, bytes(flipped))
+    assert await lake.rows("batch") == []
 
 
 @given(body=st.binary(max_size=200))
@@ -122,37 +122,37 @@ def test_random_bytes_raise_nothing_but_a_refusal(body: bytes) -> None:
     "header",
     ["", "Gateway", "Gateway ", "Gateway gw-1", "Gateway gw-1:", "Gateway gw-1:wrong", "Gateway gw-9:x", "Basic Z3c="],
 )
-async def test_every_wrong_secret_gets_the_same_words(centre: Centre, header: str) -> None:
+async def test_every_wrong_secret_gets_the_same_words(lake: Lake, header: str) -> None:
     with pytest.raises(NotSignedIn) as caught:
-        await authenticate(centre.db, header)
+        await authenticate(lake.db, header)
     with pytest.raises(NotSignedIn) as unknown:
-        await authenticate(centre.db, "Gateway nobody:nothing")
+        await authenticate(lake.db, "Gateway nobody:nothing")
     assert (caught.value.key, str(caught.value)) == ("sync_bad_secret", str(unknown.value))
 
 
-async def test_the_secret_is_kept_as_a_hash_only(centre: Centre) -> None:
-    (row,) = await centre.rows("gateway")
-    assert centre.secret not in str(row)
+async def test_the_secret_is_kept_as_a_hash_only(lake: Lake) -> None:
+    (row,) = await lake.rows("gateway")
+    assert lake.secret not in str(row)
 
 
-async def test_bytes_that_are_no_text_are_a_wrong_secret(centre: Centre) -> None:
-    for text in (f"Gateway gw-\udcff:{centre.secret}", "Gateway gw-1:\udcff"):
+async def test_bytes_that_are_no_text_are_a_wrong_secret(lake: Lake) -> None:
+    for text in (f"Gateway gw-\udcff:{lake.secret}", "Gateway gw-1:\udcff"):
         with pytest.raises(NotSignedIn):
-            await authenticate(centre.db, text)
+            await authenticate(lake.db, text)
 
 
-async def test_a_revoked_gateway_is_refused_and_a_new_invitation_replaces_the_secret(centre: Centre) -> None:
-    await revoke(centre.db, "gw-1")
+async def test_a_revoked_gateway_is_refused_and_a_new_invitation_replaces_the_secret(lake: Lake) -> None:
+    await revoke(lake.db, "gw-1")
     with pytest.raises(NotSignedIn):
-        await authenticate(centre.db, f"Gateway gw-1:{centre.secret}")
-    renewed = await centre.invite("gw-1")
+        await authenticate(lake.db, f"Gateway gw-1:{lake.secret}")
+    renewed = await lake.invite("gw-1")
     with pytest.raises(NotSignedIn):
-        await authenticate(centre.db, f"Gateway gw-1:{centre.secret}")
-    assert (await authenticate(centre.db, f"Gateway gw-1:{renewed}")).edge_id == "gw-1"
+        await authenticate(lake.db, f"Gateway gw-1:{lake.secret}")
+    assert (await authenticate(lake.db, f"Gateway gw-1:{renewed}")).edge_id == "gw-1"
 
 
-async def test_what_was_kept_can_be_read_again(centre: Centre, gateway: GatewayRow) -> None:
+async def test_what_was_kept_can_be_read_again(lake: Lake, gateway: GatewayRow) -> None:
     records = energies(1, 100)
-    await take(centre, gateway, batch_of(records))
-    (kept,) = await centre.rows("batch")
+    await take(lake, gateway, batch_of(records))
+    (kept,) = await lake.rows("batch")
     assert decode_batch(bytes(kept.body)).records == records

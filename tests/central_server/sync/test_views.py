@@ -1,171 +1,255 @@
+"""The gateways' door over real HTTP: acknowledged once, counted once, and what is refused."""
+
 import asyncio
 import gzip
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
 
 from central_server.devices.service import revoke
-from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
-from tests.central_server.centre import Caller, Centre, batch_of, energies, status_of
+from central_server.sync.views import GATE
+from protocols.quantity import Quality
+from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
+
+Centre = Gateway = Any  # the fixtures' classes, in conftest
+ENERGY = Series("em-1", "energyImportTotal", "kWh")
 
 
-async def error_of(answer: ClientResponse) -> dict[str, Any]:
-    body: dict[str, Any] = await answer.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"key", "message", "fields"}
-    found: dict[str, Any] = body["error"]
-    return found
+def readings(first: int, count: int) -> list[Reading]:
+    """Make readings that tell their number by value and time."""
+    return [Reading(ENERGY, 1000 * number, Decimal(number), Quality.GOOD) for number in range(first, first + count)]
 
 
-async def test_a_batch_is_acknowledged_and_counted_once_however_often_it_comes(centre: Centre, caller: Caller) -> None:
-    body = batch_of(energies(1, 5))
-    for _ in range(3):
-        answer = await caller.send(body)
-        assert (answer.status, await answer.json()) == (200, {"acked": 5})
-    async with asyncio.timeout(5):
-        while len(await centre.rows("reading")) < 5:
-            await asyncio.sleep(0.02)
-    assert [row.mantissa for row in await centre.rows("reading")] == [1, 2, 3, 4, 5]
+async def settled(centre: Centre) -> None:
+    """Wait until the log is expanded."""
+    async with asyncio.timeout(10):
+        while any(row.expanded_at is None and row.error is None for row in await centre.rows("batch")):
+            await asyncio.sleep(0.01)
 
 
-async def test_a_gap_is_409_with_the_number_that_is_expected(caller: Caller) -> None:
-    await caller.send(batch_of(energies(1, 5)))
-    answer = await caller.send(batch_of(energies(9, 1), first_seq=9))
-    error = await error_of(answer)
-    assert (answer.status, error["key"], error["fields"]["expected"]) == (409, "sync_gap", 6)
+async def counted(centre: Centre) -> list[int]:
+    await settled(centre)
+    return [row.seq for row in await centre.rows("reading")]
 
 
-async def test_broken_bytes_are_400(caller: Caller) -> None:
-    body = bytearray(batch_of(energies(1, 5)))
-    body[-1] ^= 1
-    for sent in (bytes(body), b"", b"hello", b"\xff" * 1000):
-        answer = await caller.send(sent)
-        assert (answer.status, (await error_of(answer))["key"]) == (400, "sync_broken_batch")
+async def test_a_batch_is_acknowledged_stored_as_it_came_and_expanded(centre: Centre, gateway: Gateway) -> None:
+    body = gateway.batch(Lane.BILLING, 1, *readings(1, 3))
+    answer = await gateway.deliver(body)
+    assert (answer.status, answer.json) == (200, {"acked": 3})
+    (stored,) = await centre.rows("batch")
+    assert (stored.body, stored.epoch, stored.lane) == (body, str(2**64 - 1), 2)
+    assert await counted(centre) == [1, 2, 3]
+    assert [(row.high_seq, row.lane) for row in await centre.rows("lane_mark")] == [(3, 2)]
 
 
-async def test_a_batch_of_another_gateway_is_403(centre: Centre, caller: Caller) -> None:
-    await centre.invite("gw-2")
-    answer = await caller.send(batch_of(energies(1, 1), edge_id="gw-2"))
-    assert (answer.status, (await error_of(answer))["key"]) == (403, "sync_wrong_gateway")
+async def test_a_replayed_batch_is_counted_once(centre: Centre, gateway: Gateway) -> None:
+    body = gateway.batch(Lane.BILLING, 1, *readings(1, 5))
+    answers = [await gateway.deliver(body) for _ in range(3)]
+    assert [(answer.status, answer.json) for answer in answers] == [(200, {"acked": 5})] * 3
+    assert len(await centre.rows("batch")) == 1
+    assert await counted(centre) == [1, 2, 3, 4, 5]
 
 
-async def test_a_wrong_secret_is_401_and_not_a_way_to_the_sign_in_page(centre: Centre, caller: Caller) -> None:
-    for headers in (caller.authorization(secret="wrong"), caller.authorization("gw-9"), {"Authorization": ""}):
-        answer = await caller.send(batch_of(energies(1, 1)), headers)
-        assert (answer.status, (await error_of(answer))["key"]) == (401, "sync_bad_secret")
-    await revoke(centre.db, "gw-1")
-    assert (await caller.send(batch_of(energies(1, 1)))).status == 401
-    assert (await caller.report(status_of())).status == 401
+async def test_a_batch_delivered_twice_at_the_same_moment_is_counted_once(centre: Centre, gateway: Gateway) -> None:
+    body = gateway.batch(Lane.BILLING, 1, *readings(1, 5))
+    answers = await asyncio.gather(*(gateway.deliver(body) for _ in range(8)))
+    assert {(answer.status, answer.json["acked"]) for answer in answers} == {(200, 5)}
+    assert await counted(centre) == [1, 2, 3, 4, 5]
 
 
-async def test_a_body_that_is_too_large_is_413(caller: Caller) -> None:
-    answer = await caller.send(bytes(MAX_BATCH_BYTES + 1))
-    assert (answer.status, (await error_of(answer))["key"]) == (413, "sync_too_large")
+async def test_of_an_overlapping_batch_only_the_new_counts(centre: Centre, gateway: Gateway) -> None:
+    await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
+    answer = await gateway.deliver(gateway.batch(Lane.BILLING, 2, *readings(2, 4)))
+    assert answer.json == {"acked": 5}
+    assert await counted(centre) == [1, 2, 3, 4, 5]
+    assert [(row.first_seq, row.from_seq, row.last_seq) for row in await centre.rows("batch")] == [(1, 1, 3), (2, 4, 5)]
 
 
-async def test_a_body_that_is_too_large_is_413_though_it_does_not_say_so(caller: Caller) -> None:
-    async def chunks() -> Any:
-        for _ in range(MAX_BATCH_BYTES // 65536 + 2):
-            yield bytes(65536)
-
-    answer = await caller.send(chunks())  # type: ignore[arg-type]
-    assert (answer.status, (await error_of(answer))["key"]) == (413, "sync_too_large")
-
-
-async def test_a_small_body_that_unpacks_to_a_large_one_is_413(caller: Caller) -> None:
-    answer = await caller.send(gzip.compress(bytes(64 * 1024 * 1024)), {"Content-Encoding": "gzip"})
-    assert answer.status == 413
+async def test_a_gap_is_answered_with_what_is_expected(centre: Centre, gateway: Gateway) -> None:
+    await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
+    answer = await gateway.deliver(gateway.batch(Lane.BILLING, 5, *readings(5, 2)))
+    assert (answer.status, answer.json["error"]["key"]) == (409, "sync_gap")
+    assert answer.json["error"]["fields"]["expected"] == 4
+    assert await counted(centre) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "x-forwarded-for", "Forwarded", "forwarded", "X-Real-IP"])
-async def test_a_request_through_a_proxy_is_refused_though_the_secret_is_right(caller: Caller, name: str) -> None:
-    for path in (PATH_BATCHES, PATH_STATUS):
-        headers = {**caller.authorization(), name: "127.0.0.1"}
-        answer = await caller.call("POST", path, data=batch_of(energies(1, 1)), headers=headers)
-        assert (answer.status, (await error_of(answer))["key"]) == (403, "sync_not_local")
+async def test_lanes_and_epochs_count_for_themselves(centre: Centre, gateway: Gateway) -> None:
+    await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 2)))
+    assert (await gateway.deliver(gateway.batch(Lane.TELEMETRY, 1, *readings(1, 1)))).json == {"acked": 1}
+    gateway.epoch = 1
+    assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))).json == {"acked": 1}
+    assert len(await counted(centre)) == 4
 
 
-async def test_bytes_in_the_secret_that_are_no_text_are_401(caller: Caller) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(caller.url.rpartition(":")[2]))
-    head = f"POST {PATH_STATUS} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n".encode()
-    writer.write(head + b"Authorization: Gateway gw-\xff:\xfe\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    assert answer.startswith(b"HTTP/1.1 401"), answer
+async def test_two_gateways_count_for_themselves(centre: Centre, gateway: Gateway) -> None:
+    other = await centre.gateway("gw-2")
+    for each in (gateway, other):
+        assert (await each.deliver(each.batch(Lane.BILLING, 1, *readings(1, 2)))).json == {"acked": 2}
+    assert len(await counted(centre)) == 4
+    assert len(await centre.rows("device")) == 2, "the same name at two gateways is two devices"
 
 
-async def test_a_status_is_answered_with_the_time_and_makes_the_devices_known(centre: Centre, caller: Caller) -> None:
-    answer = await caller.report(status_of())
-    assert answer.status == 200
-    (row,) = await centre.rows("gateway")
-    assert abs((await answer.json())["server_time"] - row.last_seen_at) < 5_000
-    assert [device.code for device in await centre.rows("device")] == ["em-1"]
+@pytest.mark.parametrize("flip", [0, 10, 36, 60, -1])
+async def test_a_broken_body_is_refused_and_leaves_nothing(centre: Centre, gateway: Gateway, flip: int) -> None:
+    body = bytearray(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
+    body[flip] ^= 1
+    answer = await gateway.deliver(bytes(body))
+    assert (answer.status, answer.json["error"]["key"]) == (400, "sync_broken_batch")
+    assert await centre.rows("batch") == []
+    assert await centre.rows("lane_mark") == []
 
 
-async def test_a_status_of_another_gateway_is_refused(centre: Centre, caller: Caller) -> None:
-    answer = await caller.report(status_of("gw-2"))
-    assert (answer.status, (await error_of(answer))["key"]) == (403, "sync_wrong_gateway")
-    assert (await centre.rows("gateway"))[0].status is None
+@pytest.mark.parametrize("body", [b"", b"GHB1", b"{}", b"\x00" * 100])
+async def test_bytes_that_are_no_batch_are_refused(gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.deliver(body)
+    assert (answer.status, answer.json["error"]["key"]) == (400, "sync_broken_batch")
+
+
+async def test_another_gateways_batch_is_refused(centre: Centre, gateway: Gateway) -> None:
+    other = await centre.gateway("gw-2")
+    answer = await gateway.deliver(other.batch(Lane.BILLING, 1, *readings(1, 3)))
+    assert (answer.status, answer.json["error"]["key"]) == (403, "sync_wrong_gateway")
+    assert await centre.rows("batch") == []
 
 
 @pytest.mark.parametrize(
-    "status",
+    "authorization",
     [
-        None,
-        [],
-        "x",
-        {},
-        {"edge_id": 5},
-        status_of(devices=None),
-        status_of(devices=[{"name": "no id"}]),
-        status_of(buses=[3]),
-        status_of(devices=[{"id": "\ud800"}]),
-        status_of(note="\ud800"),
+        "",
+        "Gateway",
+        "Gateway gw-1",
+        "Gateway gw-1:",
+        "Gateway gw-1:wrong",
+        "Gateway gw-2:{secret}",
+        "Gateway :{secret}",
+        "Bearer gw-1:{secret}",
+        "gateway gw-1:{secret}",
+        "Gateway gw-1:{secret}x",
+        "Gateway GW-1:{secret}",
+        "Gateway \xff:\xff",
+        "Gateway ' OR 1=1 --:x",
     ],
 )
-async def test_a_status_of_another_shape_is_400_and_changes_nothing(
-    centre: Centre, caller: Caller, status: Any
+@pytest.mark.parametrize("path", [PATH_BATCHES, PATH_STATUS])
+async def test_a_wrong_secret_is_refused_in_the_same_words(
+    centre: Centre, gateway: Gateway, authorization: str, path: str
 ) -> None:
-    answer = await caller.report(status)
-    assert (answer.status, (await error_of(answer))["key"]) == (400, "sync_broken_status")
-    assert (await centre.rows("gateway"))[0].status is None
+    headers = {"Authorization": authorization.format(secret=gateway.secret)}
+    answer = await centre.ask("POST", path, data=gateway.batch(Lane.BILLING, 1, *readings(1, 1)), headers=headers)
+    assert (answer.status, answer.json["error"]["key"]) == (401, "sync_bad_secret")
+    assert await centre.rows("batch") == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 200_000, b'{"a": ' * 5_000])
-async def test_a_status_that_is_not_json_is_400(caller: Caller, body: bytes) -> None:
-    answer = await caller.call("POST", PATH_STATUS, data=body, headers=caller.authorization())
-    assert (answer.status, (await error_of(answer))["key"]) == (400, "sync_broken_status")
+async def test_a_renewed_secret_shuts_the_old_one_out(centre: Centre, gateway: Gateway) -> None:
+    renewed = await centre.gateway("gw-1")
+    assert (await gateway.report()).status == 401
+    assert (await renewed.report()).status == 200
 
 
-async def test_a_status_that_is_too_large_is_413(caller: Caller) -> None:
-    answer = await caller.report(status_of(note="x" * 600_000))
-    assert (answer.status, (await error_of(answer))["key"]) == (413, "sync_too_large")
+async def test_a_revoked_gateway_is_refused_at_once(centre: Centre, gateway: Gateway) -> None:
+    assert (await gateway.report()).status == 200
+    await revoke(centre.db, "gw-1")
+    assert (await gateway.report()).status == 401
+    assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))).status == 401
 
 
-async def test_more_batches_at_once_than_the_centre_takes_are_asked_to_come_later(
-    centre: Centre, caller: Caller
-) -> None:
-    answers = []
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+async def test_a_gateway_behind_a_proxy_is_not_of_this_machine(gateway: Gateway, header: str) -> None:
+    for path in (PATH_BATCHES, PATH_STATUS):
+        answer = await gateway.post(path, b"{}", **{header: "127.0.0.1"})
+        assert (answer.status, answer.json["error"]["key"]) == (403, "sync_not_local")
 
-    async def send_slowly() -> None:
-        async def body() -> Any:
-            data = batch_of(energies(1, 1))
-            yield data[:10]
-            await started.wait()
-            yield data[10:]
 
-        answers.append(await caller.send(body()))  # type: ignore[arg-type]
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(gateway: Gateway) -> None:
+    answer = await gateway.deliver(b"x" * (MAX_BATCH_BYTES + 1))
+    assert (answer.status, answer.json["error"]["key"]) == (413, "sync_too_large")
 
-    started = asyncio.Event()
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-        for _ in range(60):
-            tasks.create_task(send_slowly())
-        while not answers:
-            await asyncio.sleep(0.05)
-        started.set()
-    refused = [answer for answer in answers if answer.status == 503]
-    assert {answer.status for answer in answers} == {200, 503}
-    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
-    assert (await caller.send(batch_of(energies(1, 1)))).status == 200
-    assert len(await centre.rows("batch")) == 1
+
+async def test_a_small_body_that_unpacks_too_large_is_refused(gateway: Gateway) -> None:
+    packed = gzip.compress(b"x" * (MAX_BATCH_BYTES + 1))
+    answer = await gateway.post(PATH_BATCHES, packed, **{"Content-Encoding": "gzip"})
+    assert (answer.status, answer.json["error"]["key"]) == (413, "sync_too_large")
+
+
+async def test_a_body_that_does_not_unpack_is_refused(gateway: Gateway) -> None:
+    answer = await gateway.post(PATH_BATCHES, b"not gzip", **{"Content-Encoding": "gzip"})
+    assert answer.status == 400
+
+
+async def test_too_many_at_once_are_told_to_come_again(centre: Centre, gateway: Gateway) -> None:
+    body = gateway.batch(Lane.BILLING, 1, *readings(1, 1))
+    gate = centre.app[GATE]
+    while not gate.locked():
+        await gate.acquire()
+    answer = await gateway.deliver(body)
+    assert (answer.status, answer.json["error"]["key"], answer.headers["Retry-After"]) == (503, "sync_busy", "2")
+    gate.release()
+    assert (await gateway.deliver(body)).status == 200
+
+
+async def test_a_database_that_cannot_store_is_no_acknowledgement(centre: Centre, gateway: Gateway) -> None:
+    body = gateway.batch(Lane.BILLING, 1, *readings(1, 1))
+    async with centre.db.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE batch RENAME TO elsewhere")
+    answer = await gateway.deliver(body)
+    assert (answer.status, answer.json["error"]["key"]) == (503, "sync_cannot_store")
+    assert "Retry-After" in answer.headers
+    async with centre.db.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO batch")
+    assert (await gateway.deliver(body)).json == {"acked": 1}, "the mark did not move without the batch"
+
+
+async def test_a_status_makes_its_devices_and_is_kept(centre: Centre, gateway: Gateway) -> None:
+    device = {"id": "em-1", "name": "电表", "kind": "electricity", "bus": "b", "profile": "p", "address": "1"}
+    answer = await gateway.report(devices=[device | {"state": "ok"}], buses=[{"id": "b", "state": "up"}], new_key=1)
+    assert answer.status == 200
+    assert abs(answer.json["server_time"] - (await centre.rows("gateway"))[0].last_seen_at) < 5000
+    (row,) = await centre.rows("device")
+    assert (row.code, row.name, row.kind, row.address) == ("em-1", "电表", "electricity", "1")
+    await gateway.report(devices=[device | {"name": "1-101 电表"}])
+    assert [(found.id, found.name) for found in await centre.rows("device")] == [(row.id, "1-101 电表")]
+
+
+async def test_a_device_heard_by_reading_first_gets_its_name_with_the_status(centre: Centre, gateway: Gateway) -> None:
+    await gateway.send(Lane.BILLING, *readings(1, 1))
+    await settled(centre)
+    assert [(row.code, row.name, row.kind) for row in await centre.rows("device")] == [("em-1", "em-1", "")]
+    await gateway.report(devices=[{"id": "em-1", "name": "电表", "kind": "electricity"}])
+    assert [(row.code, row.name, row.kind) for row in await centre.rows("device")] == [("em-1", "电表", "electricity")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"edge_id": "gw-1", "devices": 5}',
+        b'{"edge_id": "gw-1", "devices": [{"name": "x"}]}',
+        b'{"edge_id": "gw-1", "devices": [{"id": ""}]}',
+        b'{"edge_id": "gw-1", "x": NaN}',
+        b'{"edge_id": "gw-1", "x": "\\ud800"}',
+        b"[" * 100_000,
+    ],
+    ids=range(10),
+)
+async def test_a_status_of_another_shape_is_refused(centre: Centre, gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.post(PATH_STATUS, body)
+    assert (answer.status, answer.json["error"]["key"]) == (400, "sync_broken_status")
+    assert (await centre.rows("gateway"))[0].last_seen_at is None
+
+
+async def test_a_status_for_another_gateway_is_refused(centre: Centre, gateway: Gateway) -> None:
+    await centre.gateway("gw-2")
+    answer = await gateway.report(edge_id="gw-2")
+    assert (answer.status, answer.json["error"]["key"]) == (403, "sync_wrong_gateway")
+
+
+async def test_events_come_in_by_the_same_door(centre: Centre, gateway: Gateway) -> None:
+    await gateway.send(Lane.SAFETY, Event("door", "device:door-1", 5, {"state": "开"}))
+    await settled(centre)
+    assert [(row.kind, row.subject, row.at, row.body) for row in await centre.rows("event")] == [
+        ("door", "device:door-1", 5, '{"state": "开"}')
+    ]

@@ -75,7 +75,7 @@ def status_of(edge_id: str = "gw-1", **changes: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Centre:
+class Lake:
     """A migrated database with a site ``lake`` and its gateway ``gw-1``."""
 
     db: Database
@@ -103,16 +103,16 @@ class Centre:
 
 
 @asynccontextmanager
-async def opened_centre(folder: Path) -> AsyncIterator[Centre]:
+async def opened_lake(folder: Path) -> AsyncIterator[Lake]:
     path = folder / "central.db"
     db = Database(f"sqlite:///{path}")
     await migrate(db)
     config = Config(folder / "central.toml", "127.0.0.1", 0, f"sqlite:///{path}", "en", "Asia/Shanghai")
-    centre = Centre(db, config)
+    lake = Lake(db, config)
     try:
-        await centre.add("site", code="lake", name="Lake side", zone="Asia/Shanghai")
-        centre.secret = await centre.invite("gw-1")
-        yield centre
+        await lake.add("site", code="lake", name="Lake side", zone="Asia/Shanghai")
+        lake.secret = await lake.invite("gw-1")
+        yield lake
     finally:
         await db.close()
 
@@ -155,14 +155,14 @@ async def serving(app: web.Application, secret: str = "") -> AsyncIterator[Calle
         await runner.cleanup()
 
 
-def bare_app(centre: Centre, routes: Iterable[shell.Route]) -> web.Application:
+def bare_app(lake: Lake, routes: Iterable[shell.Route]) -> web.Application:
     """Make an application of the shell and the routes of a test; it has no pages."""
 
     async def error_page(_request: web.Request, error: CentralError, message: str) -> web.Response:
         return web.Response(status=error.status, text=message)
 
     app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=1024 * 1024)
-    app[shell.DB], app[shell.CONFIG], app[shell.HUB] = centre.db, centre.config, Hub()
+    app[shell.DB], app[shell.CONFIG], app[shell.HUB] = lake.db, lake.config, Hub()
     app[shell.POLICIES] = {}
     app[shell.ERROR_PAGE] = error_page
     app.on_response_prepare.append(shell.add_security_headers)
