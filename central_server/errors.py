@@ -51,6 +51,7 @@ class TooMany(CentralError):
     """Too many attempts; ``retry_after_s`` says how long to wait."""
 
     status = 429
+    retry_after_s: int
 
     def __init__(self, key: str, text: str, retry_after_s: int, **fields: Any) -> None:
         super().__init__(key, text, retry_after_s=retry_after_s, **fields)

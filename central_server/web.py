@@ -32,6 +32,7 @@ POLICIES: web.AppKey[dict[web.AbstractRoute, "Policy"]] = web.AppKey("POLICIES")
 SESSION = web.RequestKey("SESSION", auth.SessionView)
 
 SAFE_METHODS = frozenset(("GET", "HEAD"))
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 COOKIE = "gatehouse_session"
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
 
@@ -88,7 +89,7 @@ def is_local(request: web.Request) -> bool:
         is_loopback = peer is not None and ipaddress.ip_address(peer[0]).is_loopback
     except ValueError:
         is_loopback = False
-    return is_loopback and not {"Forwarded", "X-Forwarded-For", "X-Real-IP"} & set(request.headers)
+    return is_loopback and not any(name in request.headers for name in _PROXY_HEADERS)
 
 
 async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:

@@ -75,7 +75,7 @@ def parse(text: str, file: str) -> Document:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line = int(found.group(1)) if found else 0
+        line = int(found.group(1)) if found else text.count("\n") + 1  # the parser names no line at the end
         message = re.sub(r"\s*\(at [^)]*\)$", "", str(error))
         fault = Fault(file, line, "", f"not valid TOML: {message}", "Mend this line; nothing was read from the file.")
         raise SettingsError([fault]) from None

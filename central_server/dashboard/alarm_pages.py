@@ -32,13 +32,20 @@ async def one_alarm(request: web.Request) -> web.StreamResponse:
 async def acknowledge(request: web.Request) -> web.StreamResponse:
     """Note that the person has seen an alarm, and go back to it."""
     alarm_id = _alarm_id(request)
-    query = {name: value for name, value in request.query.items() if name in ("state", "page")}
+    suffix = _suffix(request)
     try:
         await alarms.acknowledge(request.app[DB], alarm_id, request[SESSION].name)
         request.app[HUB].publish({"type": "alarms"})
     except Conflict:
-        query["late"] = "1"  # two people at two desks: the second is told who was first
-    raise web.HTTPSeeOther(f"/alarms/{alarm_id}" + (f"?{urlencode(query)}" if query else ""))
+        # Two people at two desks: the second is told who was first.
+        suffix += "&late=1" if suffix else "?late=1"
+    raise web.HTTPSeeOther(f"/alarms/{alarm_id}{suffix}")
+
+
+def _suffix(request: web.Request) -> str:
+    """Keep what the list is narrowed to when one of its alarms is chosen."""
+    kept = {name: request.query[name] for name in ("state", "page") if name in request.query}
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 async def _console(request: web.Request, chosen: AlarmRow | None) -> web.StreamResponse:
@@ -58,6 +65,7 @@ async def _console(request: web.Request, chosen: AlarmRow | None) -> web.StreamR
         show,
         listed=listed,
         is_active=is_active,
+        suffix=_suffix(request),
         chosen=chosen,
         device=device,
         is_late="late" in request.query,

@@ -136,14 +136,16 @@ def _card(
 ) -> Card:
     row = view.device
     cells = {value.point: cell(value, row.kind, show) for value in values}
+    priority = open_subjects.get((row.gateway_id, f"device:{row.code}"), 0)
     return Card(
         view=view,
         id=row.id,
         name=row.name or row.code,
         kind=row.kind,
         place=places.get((row.edge_id, row.code)),
-        state="silent" if view.is_silent else str(view.state.get("state", "unknown")),
-        priority=open_subjects.get((row.gateway_id, f"device:{row.code}"), 0),
+        # A fault of its own says more than that its gateway is silent too.
+        state="silent" if view.is_silent and not priority else str(view.state.get("state", "unknown")),
+        priority=priority,
         cells=cells,
         at=max((each.at for each in cells.values()), default=None),
         stale_ms=stale_ms(view.state),

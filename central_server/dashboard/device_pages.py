@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from central_server.alarms import service as alarms
+from central_server.clock import now_ms
 from central_server.dashboard import queries, words
 from central_server.dashboard.cards import Card, Cell, list_cards, one_card
 from central_server.dashboard.chart import RANGES, chart, window
@@ -20,6 +21,7 @@ from central_server.telemetry import service as telemetry
 from central_server.web import DB
 
 _PAGE = 50
+_NEW_MS = 3 * 3600 * 1000
 _EVENTS = 12
 
 _SORTS: dict[str, Callable[[Card], Any]] = {
@@ -92,7 +94,7 @@ async def device(request: web.Request) -> web.StreamResponse:
         site=site,
         card=card,
         chosen=chosen,
-        range=_range(request),
+        range=_range(request, card),
         ranges=RANGES,
         events=events,
         lasting=lasting,
@@ -107,7 +109,7 @@ async def history(request: web.Request) -> web.StreamResponse:
     point = _point(card, request.query.get("point"))
     if point is None:
         raise NotFound("no_point", "This device has no such point.")
-    return web.json_response(await chart(request.app[DB], card, point, _range(request), show))
+    return web.json_response(await chart(request.app[DB], card, point, _range(request, card), show))
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -117,8 +119,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     point = _point(card, request.query.get("point"))
     if point is None:
         raise NotFound("no_point", "This device has no such point.")
-    span = window(_range(request), show)
-    name = f"{card.view.device.edge_id}-{card.view.device.code}-{point.point}-{_range(request)}.csv"
+    span = window(_range(request, card), show)
+    name = f"{card.view.device.edge_id}-{card.view.device.code}-{point.point}-{_range(request, card)}.csv"
     response = web.StreamResponse(
         headers={
             "Content-Type": "text/csv; charset=utf-8",
@@ -177,6 +179,9 @@ def _point(card: Card, wanted: str | None) -> Cell | None:
     return next(iter(first or cells), None)
 
 
-def _range(request: web.Request) -> str:
-    name = request.query.get("range", "day")
-    return name if name in RANGES else "day"
+def _range(request: web.Request, card: Card) -> str:
+    """Give the stretch asked for; a device that is new here shows its first hours, which a day would hide."""
+    is_new = now_ms() - card.view.device.first_seen_at < _NEW_MS
+    usual = "hour" if is_new else "day"
+    name = request.query.get("range", usual)
+    return name if name in RANGES else usual

@@ -58,7 +58,12 @@ class BuildingCard:
 
     @property
     def meters_wrong(self) -> list[Card]:
-        return [card for card in self.meters if not card.is_well]
+        return [card for card in self.meters if not card.is_well and card.state != "silent"]
+
+    @property
+    def meters_silent(self) -> int:
+        """Count the meters of which nothing is known because their gateway is silent: one cause, said once."""
+        return sum(card.state == "silent" for card in self.meters)
 
 
 async def overview(request: web.Request) -> web.StreamResponse:

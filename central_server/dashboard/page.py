@@ -12,11 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from central_server.alarms import service as alarms
 from central_server.clock import now_ms
-from central_server.dashboard import words
+from central_server.dashboard import queries, words
 from central_server.dashboard.assets import asset_url
 from central_server.dashboard.i18n import N_, Language, languages, preferred
 from central_server.dashboard.show import AGES, Show
-from central_server.devices import service as devices
 from central_server.errors import CentralError
 from central_server.web import CONFIG, DB, SESSION
 
@@ -111,11 +110,13 @@ async def page(request: web.Request, template: str, show: Show, status: int = 20
     """Render a page inside the frame: rail, alarm counts, search."""
     db = request.app[DB]
     counts = await alarms.counts(db)
+    async with db.read() as conn:
+        device_count = await queries.device_count(conn)
     frame = {
         "places": PLACES,
         "counts": counts,
         "waiting": sum(counts.values()),
-        "device_count": len(await devices.list_devices(db)),
+        "device_count": device_count,
     }
     return render(request, template, show, status, **frame, **context)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.dashboard.usage import Read
 from central_server.records.store import SiteRow
-from central_server.schema import bill_run, event, installation, reading, series, site
+from central_server.schema import bill_run, device, event, installation, reading, series, site
 from protocols.quantity import Quality, from_scaled
 
 # The same that bills believe in.
@@ -111,6 +111,11 @@ async def multipliers(conn: AsyncConnection, at: int) -> dict[tuple[str, str], D
         installation.c.from_at <= at, installation.c.to_at.is_(None) | (installation.c.to_at > at)
     )
     return {(edge_id, code): Decimal(factor) for edge_id, code, factor in await conn.execute(query)}
+
+
+async def device_count(conn: AsyncConnection) -> int:
+    """Count the devices that were ever heard of."""
+    return int((await conn.execute(select(func.count()).select_from(device))).scalar_one())
 
 
 async def events_of(conn: AsyncConnection, gateway_id: int, subject: str, limit: int) -> list[RawEvent]:

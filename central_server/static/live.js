@@ -83,12 +83,14 @@ function watchSilence() {
   const silent = Date.now() - heardAt;
   const banner = document.getElementById("stream-banner");
   const isLost = silent > SILENT_MS || isSignedOut;
-  if (!banner || banner.hidden === !isLost) return;
+  if (!banner) return;
+  banner.querySelector("[data-lost]").hidden = isSignedOut;
+  banner.querySelector("[data-signed-out]").hidden = !isSignedOut;
+  if (banner.hidden === !isLost) return;
   banner.hidden = !isLost;
   document.documentElement.classList.toggle("is-lost", isLost);
   if (!isLost) return;
-  banner.querySelector("[data-lost]").hidden = isSignedOut;
-  banner.querySelector("[data-signed-out]").hidden = !isSignedOut;
+  refreshIn(0); // tells a server that is gone from a session that is over
   const since = new Intl.DateTimeFormat(document.documentElement.lang, {
     hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: meta("zone"),
   }).format(heardAt + skew);
@@ -112,9 +114,11 @@ function refreshIn(ms) {
 async function refresh() {
   dueAt = Infinity;
   if (document.hidden || !getSelection().isCollapsed) return refreshIn(3000);
-  const response = await fetch(location.href, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  // A page may name a more exact address than the one it was asked for by, so that a choice stays chosen.
+  const address = new URL(document.querySelector("[data-self]")?.dataset.self ?? location.href, location.href);
+  const response = await fetch(address).catch(() => null);
   if (!response?.ok) return;
-  if (new URL(response.url).pathname !== location.pathname) {
+  if (new URL(response.url).pathname !== address.pathname) {
     isSignedOut = true; // we were led to the sign-in page; what is on the screen stays, with a word about it
     return tick();
   }

@@ -68,7 +68,7 @@ def batch_of(
 
 
 def status_of(edge_id: str = "gw-1", **changes: Any) -> dict[str, Any]:
-    device = {"id": "em-1", "name": "1-101", "bus": "tcp-1", "profile": "electricity/eastron-sdm630"}
+    device: dict[str, Any] = {"id": "em-1", "name": "1-101", "bus": "tcp-1", "profile": "electricity/eastron-sdm630"}
     device |= {"kind": "electricity", "address": "1", "state": "ok", "breaker": "closed", "error": None}
     bus = {"id": "tcp-1", "kind": "modbus-tcp", "state": "up", "utilisation": 0.1}
     return {"edge_id": edge_id, "epoch": 7, "uptime_s": 3, "devices": [device], "buses": [bus]} | changes

@@ -1,6 +1,7 @@
 """A real centre on a loopback port with a small house in it, fed over HTTP as a gateway feeds it, and a real browser."""
 
 import asyncio
+import contextlib
 import json
 import math
 import threading
@@ -359,8 +360,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def house(server: Server) -> House:
-    return build(server)
+def house(server: Server) -> Iterator[House]:
+    """A house whose gateway reports every few seconds, as real ones do, also while the centre is away."""
+    house = build(server)
+    done = threading.Event()
+
+    def report() -> None:
+        while not done.wait(4):
+            with contextlib.suppress(OSError):
+                house.gateway.status()
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    yield house
+    done.set()
+    thread.join(10)
 
 
 @dataclass

@@ -37,7 +37,7 @@ def test_whoever_is_signed_out_elsewhere_is_told_by_the_open_page(visit: Visit, 
     expect(page.locator("#overview-devices")).to_be_visible()
     house.call(_end_sessions(house.db))
     banner = page.locator("#stream-banner")
-    expect(banner.get_by_text("登录已失效")).to_be_visible(timeout=12_000)
+    expect(banner.get_by_text("登录已失效")).to_be_visible(timeout=17_000)
     expect(page.locator("#overview-devices")).to_be_visible()
     banner.get_by_role("link").click()
     expect(page.locator("#login")).to_be_visible()

@@ -114,3 +114,5 @@ def test_a_syntax_error_names_its_line_and_nothing_is_read() -> None:
     with pytest.raises(SettingsError) as caught:
         parse('a = 1\nb = "open\n', "edge.toml")
     assert str(caught.value).startswith("edge.toml:2: not valid TOML")
+    with pytest.raises(SettingsError, match=r"edge\.toml:3: not valid TOML"):
+        parse("a = 1\n\nb = [1,", "edge.toml")

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -12,7 +12,8 @@ from central_server.sync.views import GATE
 from protocols.quantity import Quality
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
 
-Centre = Gateway = Any  # the fixtures' classes, in conftest
+Centre: TypeAlias = Any  # the fixtures' classes, in conftest
+Gateway: TypeAlias = Any
 ENERGY = Series("em-1", "energyImportTotal", "kWh")
 
 
@@ -154,7 +155,9 @@ async def test_a_revoked_gateway_is_refused_at_once(centre: Centre, gateway: Gat
     assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))).status == 401
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "forwarded", "X-Forwarded-For", "x-forwarded-for", "X-Real-IP", "x-real-ip", "via"]
+)
 async def test_a_gateway_behind_a_proxy_is_not_of_this_machine(gateway: Gateway, header: str) -> None:
     for path in (PATH_BATCHES, PATH_STATUS):
         answer = await gateway.post(path, b"{}", **{header: "127.0.0.1"})

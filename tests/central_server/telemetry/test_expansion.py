@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -59,7 +58,7 @@ class Log:
 
 
 @pytest.fixture
-async def log(db: Database) -> AsyncIterator[Log]:
+async def log(db: Database) -> Log:
     return Log(db)
 
 
