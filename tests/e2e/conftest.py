@@ -342,7 +342,7 @@ async def _pending(db: Database) -> int:
         return int(rows.scalar_one())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("no /usr/bin/chromium; scripts/test installs it")
