@@ -109,7 +109,7 @@ class ModbusTcpBus(Bus):
         }[read.function]
         try:
             async with asyncio.timeout(timeout):
-                return await call(read.address, count=read.count, device_id=read.device_id)
+                answer = await call(read.address, count=read.count, device_id=read.device_id)
         except TimeoutError:
             if self._is_lost:
                 raise BusDown(self._closed()) from None
@@ -118,11 +118,25 @@ class ModbusTcpBus(Bus):
             raise BusDown(self._closed()) from None
         except ModbusException as error:
             raise DeviceOffline(f"bad frame: {error}", is_broken=True) from None
+        finally:
+            _pass_on_cancellation()
+        return answer
 
     def _closed(self) -> str:
         if self._silences >= _SILENCES_TO_RECONNECT:
             return f"{self._peer} has not answered {self._silences} requests in a row; it is connected to anew."
         return f"{self._peer} has closed the connection; it is opened again by itself."
+
+
+def _pass_on_cancellation() -> None:
+    """Raise the cancellation that the client swallows when an answer comes in the same moment.
+
+    It waits by ``asyncio.wait_for``, which before Python 3.12 then gives the answer instead; the
+    bus would go on for ever, and a gateway that was told to stop would not.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _payload(read: ModbusRead, answer: ModbusPDU) -> bytes:

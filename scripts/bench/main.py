@@ -21,6 +21,9 @@ import estate
 from demo import BIN, answers, free_port
 from link import Link
 
+# What both sides read of each meter: ten floats in three requests, see BLOCKS of the peers.
+POINTS = [f"{what}L{phase}" for what in ("voltage", "current") for phase in (1, 2, 3)]
+POINTS += ["powerTotal", "freq", "energyImportTotal", "energyExportTotal"]
 PEERS = Path(__file__).with_name("peers.py")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -93,7 +96,7 @@ def settings(ports: list[int], uplink: int, period_s: float) -> str:
     for number, port in enumerate(ports):
         text += estate.table("[[bus]]", {"id": f"b{number}", "kind": "modbus-tcp", "host": "127.0.0.1", "port": port})
         values = {"id": f"m{number}", "bus": f"b{number}", "profile": "electricity/eastron-sdm630", "address": "1"}
-        text += estate.table("[[device]]", values | {"period_s": period_s})
+        text += estate.table("[[device]]", values | {"period_s": period_s, "points": POINTS})
     return text
 
 
@@ -194,7 +197,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         "ratio_plain_cpu": total[1] / total[0],
         "ratio_plain_wire_bytes": theirs["wire_bytes_per_reading"] / mine["wire_bytes_per_reading"],
     }
-    settings = {"lines": options.lines, "period_s": options.period, "seconds": options.seconds, "points": 10}
+    settings = {"lines": options.lines, "period_s": options.period, "seconds": options.seconds, "points": len(POINTS)}
     rounded = {
         key: {name: round(value, 3) for name, value in part.items()}
         for key, part in (("ours", mine), ("plain", theirs))
@@ -205,7 +208,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench/main", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object last, without the table")
-    parser.add_argument("--lines", type=int, default=20, help="Modbus TCP meters, one line each (default: 20)")
+    parser.add_argument("--lines", type=int, default=60, help="Modbus TCP meters, one line each (default: 60)")
     parser.add_argument("--period", type=float, default=0.05, help="seconds between polls of a meter (default: 0.05)")
     parser.add_argument("--seconds", type=float, default=15, help="how long each side is measured (default: 15)")
     options = parser.parse_args()

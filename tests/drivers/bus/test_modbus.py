@@ -5,8 +5,10 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
+from pymodbus.client import AsyncModbusTcpClient
 
 from drivers.bus.exchange import FrameExchange, ModbusRead
 from drivers.bus.modbus import ModbusTcpBus
@@ -173,3 +175,32 @@ async def test_two_hundred_reads_share_one_connection() -> None:
     async with modbus_server({1: METER}) as port, bus_to(port) as bus:
         answers = await asyncio.gather(*(bus.execute(ENERGY) for _ in range(200)))
     assert {answer.payload for answer in answers} == {struct.pack(">f", 1234.5)}
+
+
+async def test_a_bus_stops_even_when_an_answer_comes_in_the_moment_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = AsyncModbusTcpClient.read_holding_registers
+
+    async def swallow(*args: Any, **more: Any) -> Any:
+        task = asyncio.create_task(read(*args, **more))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:  # as wait_for does before Python 3.12 with an answer that is there
+            return await task
+
+    monkeypatch.setattr(AsyncModbusTcpClient, "read_holding_registers", swallow)
+
+    def answer(request: bytes) -> Reply:
+        return [(0.1, request[:4] + bytes((0, 7)) + request[6:8] + bytes((4, 1, 2, 3, 4)))]
+
+    async with tcp_peer(answer) as port:
+        bus = ModbusTcpBus(TcpSettings("tcp-1", "127.0.0.1", port, 2.0))
+        owner = asyncio.create_task(bus.run())
+        asking = asyncio.create_task(bus.execute(ENERGY))
+        await asyncio.sleep(0.05)
+        owner.cancel()
+        await asyncio.wait([owner], timeout=1)
+        assert owner.done()
+        with pytest.raises(BusDown):
+            await asking
