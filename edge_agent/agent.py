@@ -4,22 +4,23 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from drivers.base import Driver
+from drivers.base import Driver, PointValue
 from drivers.bus.exchange import Priority
 from drivers.bus.settings import BusSettings, SerialSettings
-from drivers.errors import DriverError
+from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
+from drivers.profile import Profile
 from edge_agent.config import Settings
 from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import read_secret
 from edge_agent.live import new_live, value_json
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
-from edge_agent.store import Store
+from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
 from edge_agent.uplink import UplinkClient
 from protocols.sync import Lane
@@ -89,7 +90,7 @@ class Agent:
             "clock": {"ok": offset is None or abs(offset) < 5_000, "offset_ms": offset},
             "store": {"ok": self._recorder.error is None, "error": self._recorder.error},
             "lanes": lanes_json(self._store.lanes()),
-            "uplink": {"state": "none"} if uplink is None else uplink.state().as_json(),
+            "uplink": no_uplink("none") if uplink is None else uplink.state().as_json(),
             "buses": [poller.as_json() for poller in self._pollers],
             "devices": [live.as_json(now) for live in self._live.values()],
         }
@@ -108,11 +109,31 @@ class Agent:
             raise ControlError(f"there is no device '{question.get('device')}' in this gateway's settings")
         points = question.get("points") or live.device.points
         try:
-            values = await self._drivers[live.device.id].read(points, Priority.COMMAND)
-        except DriverError as error:
-            raise ControlError(error.reason) from None
-        states = {point.name: point.states for point in live.device.profile.points}
-        return [value_json(value, states[value.point]) for value in values]
+            return await read_device(self._drivers[live.device.id], live.device.profile, points)
+        except KeyError as error:
+            raise ControlError(f"'{live.device.id}' has no point {error}") from None
+
+
+async def read_device(driver: Driver, profile: Profile, points: Collection[str] | None) -> dict[str, Any]:
+    """Read a device now, as ``edge read`` tells it: what it answered, and what it did not.
+
+    Raises: KeyError for a point that the profile does not have.
+    """
+    reason: str | None = None
+    values: Sequence[PointValue] = ()
+    try:
+        values = await driver.read(points, Priority.COMMAND)
+    except DeviceError as error:
+        values, reason = error.partial, error.reason
+    except BusDown as error:
+        reason = error.reason
+    states = {point.name: point.states for point in profile.points}
+    return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
+
+
+def no_uplink(state: str) -> dict[str, Any]:
+    """Describe a link that is not there as ``edge status`` does."""
+    return {"state": state, "last_ack_at": None, "retry_in_s": None, "error": None}
 
 
 def probe_cost_s(line: BusSettings) -> float:
@@ -140,9 +161,13 @@ def lanes_json(lanes: Mapping[Lane, LaneState]) -> dict[str, Any]:
 async def run_agent(settings: Settings) -> None:
     """Run the gateway until SIGTERM or SIGINT.
 
-    Raises: StoreError, UplinkError before anything is started.
+    Raises: StoreError, UplinkError, ControlError before anything is started.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        reason = f"the data folder cannot be made ({error.strerror})"
+        raise StoreError(f"{settings.data}: {reason}. Choose another [edge] data, or make room for it.") from None
     async with await Store.open(settings.store_path, settings.edge_id) as store:
         agent = Agent(settings, store)
         running = asyncio.current_task()

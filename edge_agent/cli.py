@@ -8,13 +8,14 @@ import typer
 from edge_agent.commands import buffer, config, service
 from edge_agent.commands.decode import decode
 from edge_agent.commands.sim import sim
+from edge_agent.commands.watch import watch
 
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("run")(service.run)
 app.command("status")(service.status)
 app.command("devices")(service.devices)
 app.command("read")(service.read)
-app.command("watch")(service.watch)
+app.command("watch")(watch)
 app.add_typer(buffer.app, name="buffer")
 app.command("decode")(decode)
 app.add_typer(config.app, name="config")

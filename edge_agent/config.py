@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from drivers.bus.settings import BusSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
 from drivers.profile import Profile, load_profile
+from edge_agent.control import LONGEST_PATH
 from edge_agent.credential import UplinkError, check_url
 from protocols.sync import is_edge_id
 from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
 
 ENVIRONMENT = "GATEHOUSE_EDGE_CONFIG"
+SOCKET_NAME = "edge.sock"
 PLACES = (Path("edge.toml"), Path("/etc/gatehouse/edge.toml"))
 
 
@@ -58,7 +60,7 @@ class Settings:
 
     @property
     def socket_path(self) -> Path:
-        return self.data / "edge.sock"
+        return self.data / SOCKET_NAME
 
 
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
@@ -105,7 +107,7 @@ class _Device(_Table):
     profile: str
     address: str
     period_s: Annotated[float, Field(ge=0.05, le=86_400)] = 60
-    points: tuple[str, ...] | None = None
+    points: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class _File(_Table):
@@ -140,23 +142,33 @@ def find_config(named: Path | None) -> Path:
     raise SettingsError([Fault("edge.toml", 0, "", "there is no settings file here", remedy)])
 
 
+def read_text(path: Path) -> str:
+    """Read a file that a person has named. Raises: SettingsError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
+        raise SettingsError([Fault(str(path), 0, "", reason, "Name a settings file with --config.")]) from None
+
+
 def load_settings(path: Path) -> Settings:
     """Read and check a settings file and every profile it names.
 
     Raises: SettingsError with every fault found.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
-        raise SettingsError([Fault(str(path), 0, "", reason, "Name the settings file with --config.")]) from None
+    text = read_text(path)
     document = parse(text, str(path))
     try:
         read = _File.model_validate(document.data)
     except ValidationError as error:
         raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
     profiles: dict[str, Profile] = {}
-    found = [*_lint_ids(document, read), *_lint_buses(document, read, path), *_lint_uplink(document, read)]
+    found = [
+        *_lint_ids(document, read),
+        *_lint_data(document, read, path),
+        *_lint_buses(document, read, path),
+        *_lint_uplink(document, read),
+    ]
     found += _load_profiles(document, read, profiles)
     found += _lint_devices(document, read, profiles)
     if found:
@@ -200,6 +212,14 @@ def _lint_ids(document: Document, read: _File) -> Iterator[Fault]:
                 message = f"the id '{row.id}' stands on line {line} already"
                 yield document.fault((table, index, "id"), message, "Give each its own id.")
             seen.setdefault(row.id, index)
+
+
+def _lint_data(document: Document, read: _File, path: Path) -> Iterator[Fault]:
+    socket = path.absolute().parent / read.edge.data / SOCKET_NAME
+    if len(os.fsencode(socket)) > LONGEST_PATH:
+        message = f"the folder's path is too long: its local socket has {len(os.fsencode(socket))} bytes"
+        remedy = f"Choose a shorter one; {LONGEST_PATH} bytes is the most."
+        yield document.fault(("edge", "data"), message, remedy)
 
 
 def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
@@ -250,7 +270,8 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
             near = difflib.get_close_matches(device.bus, buses, n=1)
             remedy = f"Did you mean '{near[0]}'?" if near else "Add a [[bus]] with that id."
             yield document.fault((*loc, "bus"), f"there is no bus '{device.bus}'", remedy)
-        place = (device.bus, device.address)
+        # '1' and '01' are one Modbus unit; a printed meter number has all its digits in any case.
+        place = (device.bus, device.address.lstrip("0").upper())
         if place in seen:
             message = f"device '{seen[place]}' has this address on the same bus"
             yield document.fault((*loc, "address"), message, "Two devices cannot share an address.")
@@ -261,6 +282,8 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
         if bus is not None and (wrong := complaint(profile, bus.kind, device.address)) is not None:
             yield document.fault((*loc, "address"), wrong.rstrip("."))
         names = [point.name for point in profile.points]
+        for point in sorted({point for point in device.points or () if (device.points or ()).count(point) > 1}):
+            yield document.fault((*loc, "points"), f"the point '{point}' stands here twice", "Once is enough.")
         for point in device.points or ():
             if point not in names:
                 near = difflib.get_close_matches(point, names, n=1)

@@ -6,12 +6,19 @@ may ask here. Nothing can be changed through it.
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger("edge.control")
+
 _LONGEST_LINE = 4 * 1024 * 1024
+# A read may wait for a slow line; a gateway that says nothing for longer has stopped answering.
+_PATIENCE_S = 60.0
+LONGEST_PATH = 107  # bytes, of a socket's path on Linux
+_OWNER = "Use that account, for example: sudo -u OWNER edge ..."
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
@@ -33,11 +40,19 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Listen; a socket left by a killed gateway is replaced."""
-        self._path.unlink(missing_ok=True)
+        """Listen; a socket left by a killed gateway is replaced.
+
+        Raises: ControlError.
+        """
         before = os.umask(0o177)
         try:
+            self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LONGEST_LINE)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ControlError(
+                f"{self._path}: the local socket cannot be opened ({reason}). Choose another [edge] data folder."
+            ) from None
         finally:
             os.umask(before)
 
@@ -71,6 +86,9 @@ class ControlServer:
             return {"ok": True, "result": await handler(question)}
         except ControlError as error:
             return {"ok": False, "error": str(error)}
+        except Exception:  # the request's boundary
+            log.exception("a fault in this program, asked for %s", question["op"])
+            return {"ok": False, "error": "the gateway met a fault in its own program; its log has it"}
 
 
 class ControlClient:
@@ -86,19 +104,33 @@ class ControlClient:
         """
         try:
             reader, writer = await asyncio.open_unix_connection(self._path, limit=_LONGEST_LINE)
+        except PermissionError:
+            raise ControlError(f"{self._path}: only its owner may ask the gateway. {_OWNER}") from None
         except OSError as error:
             raise NotRunning(error.strerror or "nobody listens") from None
         try:
-            writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
-            await writer.drain()
-            line = await reader.readline()
-        except OSError:
+            async with asyncio.timeout(_PATIENCE_S):
+                writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
+                await writer.drain()
+                line = await reader.readline()
+        except TimeoutError:
+            raise ControlError(f"the gateway has not answered for {_PATIENCE_S:g} s. Look into its log.") from None
+        except (OSError, ValueError):
             line = b""
         finally:
             writer.close()
         if not line:
             raise NotRunning("the gateway stopped while it was asked")
+        return _result(line)
+
+
+def _result(line: bytes) -> Any:
+    """Take an answer apart. Raises: ControlError."""
+    try:
         answer = json.loads(line)
-        if not answer["ok"]:
-            raise ControlError(answer["error"])
-        return answer["result"]
+        if answer["ok"] is True:
+            return answer["result"]
+        reason = str(answer["error"])
+    except (ValueError, KeyError, TypeError):
+        raise ControlError("what runs here answers in another way; is the gateway of another version?") from None
+    raise ControlError(reason)

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drivers.base import PointValue
 from drivers.breaker import Breaker, BreakerState
 from edge_agent.config import Device
 from edge_agent.schedule import Health
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -105,6 +107,16 @@ def value_json(value: PointValue, states: Mapping[int, str]) -> dict[str, Any]:
 def iso(at: datetime) -> str:
     """Print an instant as JSON output does: UTC, milliseconds, Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(at: datetime) -> int:
+    """Give an instant as it is stored; exact, so that what is shown and what is stored agree."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def iso_ms(at: int) -> str:
+    """Print an instant in milliseconds as JSON output does."""
+    return iso(_EPOCH + timedelta(milliseconds=at))
 
 
 def new_live(devices: tuple[Device, ...], monotonic: Callable[[], float] = time.monotonic) -> dict[str, DeviceLive]:

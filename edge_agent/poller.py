@@ -7,7 +7,7 @@ and is not stored yet was never accepted, and nobody has seen it.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from drivers.base import Driver, PointValue
@@ -54,8 +54,9 @@ class Poller:
             waiting = [await self._answers.get()]
             while not self._answers.empty():
                 waiting.append(self._answers.get_nowait())
-            if await self._recorder.store([(live.device, values) for live, values in waiting]):
-                for live, values in waiting:
+            refused = await self._recorder.store([(live.device, values) for live, values in waiting])
+            for live, values in waiting:
+                if live.device.id not in refused:
                     live.show(values)
 
     async def _ask(self) -> None:
@@ -68,10 +69,18 @@ class Poller:
                 case Wait(seconds):
                     await asyncio.sleep(seconds)
                 case Poll(device, slack_s):
-                    await self._poll(device, slack_s)
+                    await self._shielded(self._poll(device, slack_s), device)
                 case Probe(device):
-                    await self._probe(device)
+                    await self._shielded(self._probe(device), device)
             await self._note_bus()
+
+    async def _shielded(self, work: Coroutine[Any, Any, None], device: str) -> None:
+        """Let a fault of this program in one device's code cost that device only."""
+        try:
+            await work
+        except Exception:  # the device task's boundary
+            log.exception("%s: a fault in this program", device)
+            await self._silent(self._live[device], DeviceOffline("a fault in this program; the log has it"))
 
     async def _poll(self, device: str, slack_s: float) -> None:
         live, driver = self._live[device], self._drivers[device]

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from edge_agent.agent import lanes_json
-from edge_agent.commands.service import lanes_table
-from edge_agent.commands.shell import WRONG, Json, ask, fail, out, print_json, settings_of
+from edge_agent.commands.shell import WRONG, Json, ask, fail, has_store, out, print_json, settings_of
+from edge_agent.commands.table import lanes_table, records_table
+from edge_agent.live import iso_ms
 from edge_agent.store_file import StoreError, peek_records, read_lanes
 from protocols.sync import Lane, Reading, Record
 
@@ -23,7 +23,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     found = ask(settings, "status", as_json=as_json)
     if found is not None:
         lanes: dict[str, Any] = found["lanes"]
-    elif not settings.store_path.exists():
+    elif not has_store(settings, as_json=as_json):
         fail(f"there is no store at {settings.store_path} yet; 'edge run' makes it.", as_json=as_json)
     else:
         try:
@@ -47,7 +47,7 @@ def peek(
     settings = settings_of(ctx, as_json=as_json)
     if lane not in _LANES:
         fail(f"there is no lane '{lane}'. There are: {', '.join(_LANES)}.", WRONG, as_json=as_json)
-    if not settings.store_path.exists():
+    if not has_store(settings, as_json=as_json):
         fail(f"there is no store at {settings.store_path} yet; 'edge run' makes it.", as_json=as_json)
     try:
         rows = [_record(seq, record) for seq, record in peek_records(settings.store_path, _LANES[lane], limit)]
@@ -59,12 +59,7 @@ def peek(
     if not rows:
         out.print(f"Nothing waits in the {lane} lane: the centre has it all.")
         return
-    table = Table("seq", "at", "what", "value", "unit", "quality", box=None)
-    for row in rows:
-        what = f"{row['device']} {row['point']}" if row["type"] == "reading" else f"{row['kind']} {row['subject']}"
-        value = row.get("value") or "-" if row["type"] == "reading" else str(row["body"].get("state", ""))
-        table.add_row(str(row["seq"]), str(row["at"]), what, value, row.get("unit", ""), row.get("quality", ""))
-    out.print(table)
+    out.print(records_table(rows))
 
 
 def _record(seq: int, record: Record) -> dict[str, Any]:
@@ -75,10 +70,10 @@ def _record(seq: int, record: Record) -> dict[str, Any]:
             "device": record.series.device,
             "point": record.series.point,
             "unit": record.series.unit,
-            "at": record.taken_at,
+            "at": iso_ms(record.taken_at),
             "value": None if record.value is None else format(record.value, "f"),
             "quality": record.quality.word,
             "raw": record.raw.hex(),
         }
-    event = {"kind": record.kind, "subject": record.subject, "at": record.at, "body": record.body}
+    event = {"kind": record.kind, "subject": record.subject, "at": iso_ms(record.at), "body": record.body}
     return {"seq": seq, "type": "event", **event}

@@ -1,15 +1,19 @@
 """``edge decode``: what captured bytes mean."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from edge_agent.commands.shell import NO, WRONG, Json, fail, out
 from protocols.decode import PROTOCOLS, decode_capture
+
+_SEPARATORS = re.compile(r"0[xX]|[:,;-]")
 
 
 def decode(
@@ -21,13 +25,18 @@ def decode(
 ) -> None:
     """Explain captured bytes; noise, echoes and several frames may be among them."""
     if protocol not in PROTOCOLS:
-        fail(f"'{protocol}' is not a protocol this command decodes. There are: {', '.join(PROTOCOLS)}.", WRONG)
+        fail(
+            f"'{protocol}' is not a protocol this command decodes. There are: {', '.join(PROTOCOLS)}.",
+            WRONG,
+            as_json=as_json,
+        )
     is_fine = True
     for text in _lines(hexes):
         try:
-            data = bytes.fromhex(text.replace(":", " ").replace("0x", " "))
+            data = bytes.fromhex(_SEPARATORS.sub(" ", text))
         except ValueError:
-            fail(f"'{text[:40]}' is not hex. Write bytes such as 68AA16 or '68 AA 16'.", WRONG)
+            told = ascii(text[:40])
+            fail(f"{told} is not hex. Write bytes such as 68AA16 or '68 AA 16'.", WRONG, as_json=as_json)
         found = decode_capture(protocol, data)
         is_fine = is_fine and bool(found["frames"]) and all(frame["ok"] for frame in found["frames"])
         if as_json:
@@ -51,14 +60,17 @@ def _print(found: dict[str, Any]) -> None:
         out.print(f"No frame of {found['protocol']} is in these bytes.")
     for frame in found["frames"]:
         header = "  ".join(f"{key} {value}" for key, value in frame["header"].items() if value not in (None, False))
-        state = "ok" if frame["ok"] else f"[bold red]{frame['error']['kind']}[/]: {frame['error']['detail']}"
-        out.print(f"frame at {frame['offset']}, {frame['length']} bytes: {state}")
+        line = Text(f"frame at {frame['offset']}, {frame['length']} bytes: ")
+        if frame["ok"]:
+            out.print(line.append("ok"))
+        else:
+            out.print(line.append(frame["error"]["kind"], "bold red").append(f": {frame['error']['detail']}"))
         if header:
-            out.print(f"  {header}", style="dim")
+            out.print(Text(f"  {header}", style="dim"))
         if frame["values"]:
             table = Table("name", "value", "unit", "quality", box=None, padding=(0, 2))
             for value in frame["values"]:
                 table.add_row(f"  {value['name']}", value["value"] or "-", value["unit"], value["quality"])
             out.print(table)
     for noise in found["noise"]:
-        out.print(f"noise: {noise}", style="dim")
+        out.print(Text(f"noise: {noise}", style="dim"))

@@ -1,32 +1,39 @@
-"""``edge run``, ``status``, ``devices``, ``read``, ``watch``: the gateway and what it sees."""
+"""``edge run``, ``status``, ``devices``, ``read``: the gateway and what it sees."""
 
 import asyncio
 import logging
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.live import Live
-from rich.table import Table
+from rich.markup import escape
+from rich.text import Text
 
-from drivers.bus.exchange import Priority
-from drivers.errors import DriverError
 from drivers.factory import create_bus, create_driver
-from edge_agent.agent import lanes_json, run_agent
-from edge_agent.commands.shell import NO, WRONG, Json, age, ask, err, fail, out, print_json, settings_of
+from edge_agent.agent import VERSION, lanes_json, no_uplink, read_device, run_agent
+from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, settings_of
 from edge_agent.commands.shell import run as run_async
+from edge_agent.commands.table import (
+    age,
+    buses_table,
+    complaints,
+    devices_table,
+    instant,
+    lanes_table,
+    state_text,
+    values_table,
+)
 from edge_agent.config import Device, Settings
-from edge_agent.control import ControlClient, ControlError, NotRunning
+from edge_agent.control import ControlError
 from edge_agent.credential import UplinkError
-from edge_agent.live import value_json
-from edge_agent.store_file import StoreError, read_lanes
+from edge_agent.store_file import StoreError, read_identity, read_lanes
+from protocols.sync import Lane
 
-_STATE_STYLE = {"offline": "bold red", "degraded": "yellow", "down": "bold red", "refused": "bold red"}
 _STARTING_S = 0.5
 _NOT_RUNNING = "The gateway is not running; what follows is from its settings and its store."
+_NO_LANE = {"next_seq": 1, "acked_seq": 0, "pending": 0, "oldest_age_s": None, "tombstones": 0}
 
 
 def run(ctx: typer.Context) -> None:
@@ -35,12 +42,12 @@ def run(ctx: typer.Context) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         run_async(run_agent(settings))
-    except (StoreError, UplinkError) as error:
+    except (StoreError, UplinkError, ControlError) as error:
         fail(str(error), WRONG)
 
 
 def status(ctx: typer.Context, as_json: Json = False) -> None:
-    """Show the gateway, its lanes, its uplink, its buses and its devices."""
+    """Show the gateway, its lanes, its uplink, its buses and its devices; 1 if it does not run."""
     settings = settings_of(ctx, as_json=as_json)
     found, is_running = _status(settings, as_json=as_json)
     if as_json:
@@ -48,7 +55,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     else:
         if not is_running:
             err.print(_NOT_RUNNING)
-        _print_status(found)
+        _print_status(found, is_running=is_running)
     if not is_running:
         raise typer.Exit(NO)
 
@@ -57,15 +64,12 @@ def devices(ctx: typer.Context, as_json: Json = False) -> None:
     """List the devices with their state."""
     settings = settings_of(ctx, as_json=as_json)
     found, is_running = _status(settings, as_json=as_json)
-    if not is_running and not as_json:
-        err.print(_NOT_RUNNING)
-    rows = found["devices"]
     if as_json:
-        print_json({"devices": rows})
-    elif rows:
-        out.print(_device_table(rows))
-    else:
-        out.print("There is no device yet. Add a [[device]] to the settings.")
+        print_json({"devices": found["devices"], "running": is_running})
+        return
+    if not is_running:
+        err.print(_NOT_RUNNING)
+    _print_devices(found["devices"])
 
 
 def read(
@@ -83,103 +87,25 @@ def read(
     if point is not None and point not in names:
         fail(f"'{device}' has no point '{point}'. It has: {', '.join(names)}.", WRONG, as_json=as_json)
     points = [point] if point is not None else None
-    values = ask(settings, "read", as_json=as_json, device=device, points=points)
-    if values is None:
-        values = _read_directly(settings, known[device], points, as_json=as_json)
+    found = ask(settings, "read", as_json=as_json, device=device, points=points)
+    if found is None:
+        found = run_async(_read_directly(settings, known[device], points))
     if as_json:
-        print_json({"device": device, "values": values})
-        return
-    table = Table("point", "value", "unit", "quality", "taken at", box=None)
-    table.columns[1].justify = "right"
-    for value in values:
-        table.add_row(value["point"], _shown(value), value["unit"], value["quality"], value["taken_at"])
-    out.print(table)
+        print_json({"ok": found["error"] is None, "device": device, **found})
+    else:
+        if found["values"] or found["error"] is None:
+            out.print(values_table(found["values"]))
+        if found["error"] is not None:
+            err.print(f"edge: {device}: {found['error']}", markup=False, soft_wrap=True)
+    if found["error"] is not None:
+        raise typer.Exit(NO)
 
 
-def _read_directly(settings: Settings, device: Device, points: list[str] | None, *, as_json: bool) -> Any:
+async def _read_directly(settings: Settings, device: Device, points: list[str] | None) -> dict[str, Any]:
     (line,) = [bus for bus in settings.buses if bus.id == device.bus]
-
-    async def work() -> list[dict[str, Any]]:
-        async with create_bus(line) as bus:
-            await asyncio.sleep(0)
-            driver = create_driver(device.profile, bus, device.address)
-            values = await driver.read(points, Priority.COMMAND)
-        states = {found.name: found.states for found in device.profile.points}
-        return [value_json(value, states[value.point]) for value in values]
-
-    try:
-        return run_async(work())
-    except DriverError as error:
-        fail(error.reason, as_json=as_json)
-    except BaseExceptionGroup as group:
-        found, rest = group.split(DriverError)
-        if found is None or rest is not None:
-            raise
-        fail(str(found.exceptions[0]), as_json=as_json)
-
-
-def watch(
-    ctx: typer.Context,
-    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks.")] = 1.0,
-    as_json: Json = False,
-) -> None:
-    """Show live values until Ctrl-C; with --json one object a line."""
-    settings = settings_of(ctx, as_json=as_json)
-    try:
-        run_async(_watch(settings, every, as_json=as_json))
-    except NotRunning:
-        fail("the gateway is not running. Start it with 'edge run'.", as_json=as_json)
-    except ControlError as error:
-        fail(str(error), as_json=as_json)
-
-
-async def _watch(settings: Settings, every: float, *, as_json: bool) -> None:
-    client = ControlClient(settings.socket_path)
-    first = await client.ask("values")
-    if as_json:
-        while True:
-            print_json({"devices": await client.ask("values")})
-            await asyncio.sleep(every)
-    with Live(_watch_table(first), console=out, screen=out.is_terminal, auto_refresh=False) as live:
-        while True:
-            live.update(_watch_table(await client.ask("values")), refresh=True)
-            await asyncio.sleep(every)
-
-
-def _watch_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "device",
-        "state",
-        "point",
-        "value",
-        "unit",
-        "age",
-        box=None,
-        title="Live values  (Ctrl-C ends)",
-        title_justify="left",
-    )
-    table.columns[3].justify = table.columns[5].justify = "right"
-    now = time.time()
-    for row in rows:
-        state, first = row["state"], True
-        for value in row["values"] or [{}]:
-            taken = datetime.fromisoformat(value["taken_at"]).timestamp() if value else None
-            table.add_row(
-                f"{row['id']}  [dim]{row['name']}[/]" if first else "",
-                f"[{_STATE_STYLE.get(state, 'dim')}]{state}[/]" if first else "",
-                value.get("point", row["error"] or ""),
-                _shown(value) if value else "",
-                value.get("unit", ""),
-                age(None if taken is None else max(0.0, now - taken)) if value else "",
-            )
-            first = False
-    return table
-
-
-def _shown(value: Mapping[str, Any]) -> str:
-    if value["value"] is None:
-        return "-"
-    return f"{value['word']} ({value['value']})" if value["word"] else str(value["value"])
+    async with create_bus(line) as bus:
+        await asyncio.sleep(0)
+        return await read_device(create_driver(device.profile, bus, device.address), device.profile, points)
 
 
 def _status(settings: Settings, *, as_json: bool) -> tuple[dict[str, Any], bool]:
@@ -188,7 +114,7 @@ def _status(settings: Settings, *, as_json: bool) -> tuple[dict[str, Any], bool]
         if (found := ask(settings, "status", as_json=as_json)) is not None:
             return found, True
         try:
-            return _stopped(settings), False
+            return _stopped(settings, has_store=has_store(settings, as_json=as_json)), False
         except StoreError as error:
             if is_last:
                 fail(str(error), WRONG, as_json=as_json)
@@ -196,17 +122,19 @@ def _status(settings: Settings, *, as_json: bool) -> tuple[dict[str, Any], bool]
     raise AssertionError
 
 
-def _stopped(settings: Settings) -> dict[str, Any]:
+def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
     """Describe a gateway that does not run. Raises: StoreError."""
-    lanes = lanes_json(read_lanes(settings.store_path)) if settings.store_path.exists() else {}
+    path = settings.store_path
     nothing = {"state": "unknown", "last_ok_at": None, "error": None, "breaker": "closed", "retry_in_s": None}
     return {
         "edge_id": settings.edge_id,
-        "epoch": None,
+        "epoch": f"{read_identity(path).epoch:016x}" if has_store else None,
         "uptime_s": None,
+        "version": VERSION,
         "clock": {"ok": True, "offset_ms": None},
-        "lanes": lanes,
-        "uplink": {"state": "stopped" if settings.uplink else "none"},
+        "store": {"ok": True, "error": None},
+        "lanes": lanes_json(read_lanes(path)) if has_store else {lane.word: _NO_LANE for lane in Lane},
+        "uplink": no_uplink("stopped" if settings.uplink else "none"),
         "buses": [
             {"id": bus.id, "kind": bus.kind, "state": "stopped", "utilisation": None, "period_ms": None}
             | {"nominal_ms": None, "error": None}
@@ -221,49 +149,39 @@ def _stopped(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print_status(found: Mapping[str, Any]) -> None:
-    uplink = found["uplink"]
-    out.print(f"[bold]{found['edge_id']}[/]  up {age(found['uptime_s'])}  epoch {found['epoch'] or '-'}")
-    style = _STATE_STYLE.get(uplink["state"], "default")
-    line = f"uplink [{style}]{uplink['state']}[/]"
-    if uplink.get("last_ack_at"):
-        line += f"  last acknowledged {uplink['last_ack_at']}"
+def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
+    uptime = f"up {age(found['uptime_s'])}" if is_running else "not running"
+    out.print(f"[bold]{escape(found['edge_id'])}[/]  {uptime}  epoch {found['epoch'] or '-'}")
+    uplink, clock, store = found["uplink"], found["clock"], found.get("store", {})
+    if uplink["state"] == "none":
+        out.print("uplink none: the settings have no [uplink], this gateway only stores", markup=False)
+    else:
+        heard = f"  last acknowledged {instant(uplink['last_ack_at'])}" if uplink["last_ack_at"] else ""
+        out.print(Text.assemble("uplink ", state_text(uplink["state"]), heard))
     if uplink.get("error"):
-        line += f"  {uplink['error']}"
-    out.print(line)
+        out.print(Text(f"  {uplink['error']}", style="yellow"))
+    if not clock["ok"]:
+        out.print(Text(f"clock {clock['offset_ms']} ms away from the centre's", style="bold red"))
+    if store.get("error"):
+        out.print(Text(f"store {store['error']}", style="bold red"))
+    out.print()
     out.print(lanes_table(found["lanes"]))
-    table = Table("bus", "kind", "state", "in use", "period", "nominal", "error", box=None)
-    for bus in found["buses"]:
-        used = "-" if bus["utilisation"] is None else f"{bus['utilisation']:.0%}"
-        state = f"[{_STATE_STYLE.get(bus['state'], 'default')}]{bus['state']}[/]"
-        table.add_row(
-            bus["id"], bus["kind"], state, used, _ms(bus["period_ms"]), _ms(bus["nominal_ms"]), bus["error"] or ""
-        )
-    out.print(table)
-    out.print(_device_table(found["devices"]))
+    if found["buses"]:
+        out.print()
+        out.print(buses_table(found["buses"]))
+        _print_complaints(found["buses"])
+    out.print()
+    _print_devices(found["devices"])
 
 
-def lanes_table(lanes: Mapping[str, Any]) -> Table:
-    """Lay the lanes out for people."""
-    table = Table("lane", "accepted", "acknowledged", "waiting", "oldest", box=None)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, lane in lanes.items():
-        oldest = age(lane["oldest_age_s"])
-        table.add_row(name, str(lane["next_seq"] - 1), str(lane["acked_seq"]), str(lane["pending"]), oldest)
-    return table
+def _print_devices(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        out.print("There is no device yet. Add a [[device]] to the settings.", markup=False)
+        return
+    out.print(devices_table(rows, out.width, time.time()))
+    _print_complaints(rows)
 
 
-def _device_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("device", "name", "bus", "profile", "address", "state", "last answer", "error", box=None)
-    for row in rows:
-        state = f"[{_STATE_STYLE.get(row['state'], 'default')}]{row['state']}[/]"
-        if row["retry_in_s"] is not None:
-            state += f" (probe in {row['retry_in_s']:.0f} s)"
-        cells = (row["id"], row["name"], row["bus"], row["profile"], row["address"])
-        table.add_row(*cells, state, row["last_ok_at"] or "-", row["error"] or "")
-    return table
-
-
-def _ms(milliseconds: float | None) -> str:
-    return "-" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
+def _print_complaints(rows: list[dict[str, Any]]) -> None:
+    for line in complaints(rows):
+        out.print(Text(line, style="yellow"))

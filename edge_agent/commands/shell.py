@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -18,7 +22,10 @@ T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-out = Console(highlight=False)
+# What is piped into another program has no width of its own; a row is to stay on its line there.
+_PIPED_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+
+out = Console(highlight=False, width=_PIPED_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
@@ -64,19 +71,35 @@ def ask(settings: Settings, op: str, *, as_json: bool = False, **fields: Any) ->
         fail(str(error), as_json=as_json)
 
 
+def has_store(settings: Settings, *, as_json: bool = False) -> bool:
+    """Tell whether the gateway has stored anything yet; ends the command where that cannot be seen."""
+    path = settings.store_path
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        fail(f"{path}: the store cannot be read ({error.strerror}). Use the gateway's account.", WRONG, as_json=as_json)
+    return True
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's asynchronous part; Ctrl-C ends it quietly."""
+    """Run a command's asynchronous part; Ctrl-C breaks it off quietly."""
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def age(seconds: float | None) -> str:
-    """Print an age as people say it."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run what has no end of its own; Ctrl-C and SIGTERM are its good end."""
+
+    async def stoppable() -> None:
+        running = asyncio.current_task()
+        assert running is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        await work
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(stoppable())

@@ -1,7 +1,6 @@
 """A small simulated site on real sockets and ptys, and a gateway for it, as real processes."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -11,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from edge_agent.control import ControlClient, NotRunning
 
 SITE = """\
 [site]
@@ -132,7 +133,7 @@ class Site:
         return process
 
     async def edge(self, *command: str) -> tuple[int, str, str]:
-        """Run a command to its end; give its code and what it printed."""
+        """Run a command to its end in a terminal of 80 columns; give its code and what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "edge_agent", *command,
             cwd=self.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -141,9 +142,13 @@ class Site:
         out, err = await process.communicate()
         return process.returncode or 0, out.decode(), err.decode()
 
-    async def json(self, *command: str) -> Any:
-        _, out, _ = await self.edge(*command, "--json")
-        return json.loads(out)
+    async def ask(self, op: str = "status", **fields: Any) -> Any:
+        """Ask the running gateway, as its commands do, once it listens."""
+        while True:
+            try:
+                return await ControlClient(self.folder / "data/edge.sock").ask(op, **fields)
+            except NotRunning:
+                await asyncio.sleep(0.05)
 
     async def until(self, condition: Callable[[], Any], seconds: float = 20) -> None:
         async with asyncio.timeout(seconds):

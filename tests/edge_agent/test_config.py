@@ -113,6 +113,18 @@ def test_the_example_that_comes_with_gatehouse_is_right() -> None:
             '["energyImportTotl"]',
             "device[2].points: the profile has no point 'energyImportTotl'",
         ),
+        ('["energyImportTotal"]', "[]", "edge.toml:33: device[2].points:"),
+        (
+            '["energyImportTotal"]',
+            '["powerTotal", "powerTotal"]',
+            "edge.toml:33: device[2].points: the point 'powerTotal' stands here twice",
+        ),
+        ("period_s = 10", "period_s = 0", "edge.toml:25: device[1].period_s:"),
+        (
+            'id = "gw-1"\n',
+            f'id = "gw-1"\ndata = "{"d" * 110}"\n',
+            "edge.toml:3: edge.data: the folder's path is too long",
+        ),
         ('id = "em-2"', 'id = "em-1"', "edge.toml:28: device[2].id: the id 'em-1' stands on line 21 already"),
         ('bus = "line-1"\nprofile', 'bus = "tcp-1"\nprofile', "edge.toml:32: device[2].address: the profile"),
         ("http://127.0.0.1:8470", "http://centre.example:8470", "edge.toml:5: uplink.url:"),
@@ -135,8 +147,9 @@ def test_a_port_has_one_owner(tmp_path: Path) -> None:
     assert "bus 'line-1' has this port already" in wrong(tmp_path, GOOD.replace("[[device]]", second + "[[device]]", 1))
 
 
-def test_two_devices_cannot_share_an_address(tmp_path: Path) -> None:
-    twin = '\n[[device]]\nid = "em-3"\nbus = "tcp-1"\nprofile = "electricity/chint-dtsu666"\naddress = "1"\n'
+@pytest.mark.parametrize("address", ["1", "01"])
+def test_two_devices_cannot_share_an_address(tmp_path: Path, address: str) -> None:
+    twin = f'\n[[device]]\nid = "em-3"\nbus = "tcp-1"\nprofile = "electricity/chint-dtsu666"\naddress = "{address}"\n'
     assert "device 'em-1' has this address on the same bus" in wrong(tmp_path, GOOD + twin)
 
 

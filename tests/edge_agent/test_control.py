@@ -4,6 +4,7 @@ import asyncio
 import json
 import stat
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ async def refuse(_question: Mapping[str, Any]) -> Any:
     raise ControlError("there is no such device")
 
 
+async def stumble(_question: Mapping[str, Any]) -> Any:
+    raise RuntimeError("a fault of ours")
+
+
 @pytest.fixture
 async def path(tmp_path: Path) -> AsyncIterator[Path]:
-    server = ControlServer(tmp_path / "edge.sock", {"echo": echo, "refuse": refuse})
+    server = ControlServer(tmp_path / "edge.sock", {"echo": echo, "refuse": refuse, "stumble": stumble})
     await server.open()
     yield tmp_path / "edge.sock"
     await server.close()
@@ -58,6 +63,62 @@ async def test_garbage_gets_an_answer_and_harms_nobody(path: Path, line: bytes) 
 async def test_without_a_gateway_the_asker_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotRunning):
         await ControlClient(tmp_path / "edge.sock").ask("echo")
+
+
+async def test_a_fault_in_the_gateway_is_answered_and_the_next_question_too(path: Path) -> None:
+    with pytest.raises(ControlError, match="its log has it"):
+        await ControlClient(path).ask("stumble")
+    assert await ControlClient(path).ask("echo") == {"heard": None}
+
+
+async def test_a_line_without_end_does_not_fill_the_memory(path: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    with suppress(ConnectionError):
+        for _ in range(8):
+            writer.write(b"x" * 1024 * 1024)
+            await writer.drain()
+        await reader.read()
+    writer.close()
+    assert await ControlClient(path).ask("echo") == {"heard": None}
+
+
+@pytest.mark.parametrize("answer", [b"pong\n", b"[]\n", b"{}\n", b'{"ok": true}\n', b'{"ok": false}\n', b"\xff\n"])
+async def test_an_answer_of_another_version_is_told_as_such(tmp_path: Path, answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "edge.sock"):
+        with pytest.raises(ControlError, match="another version"):
+            await ControlClient(tmp_path / "edge.sock").ask("status")
+
+
+async def test_a_gateway_that_stops_while_it_is_asked_is_not_running(tmp_path: Path) -> None:
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "edge.sock"):
+        with pytest.raises(NotRunning):
+            await ControlClient(tmp_path / "edge.sock").ask("status")
+
+
+async def test_a_gateway_that_hangs_does_not_hang_its_asker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr("edge_agent.control._PATIENCE_S", 0.05)
+    async with await asyncio.start_unix_server(serve, tmp_path / "edge.sock"):
+        with pytest.raises(ControlError, match="has not answered"):
+            await ControlClient(tmp_path / "edge.sock").ask("status")
+
+
+async def test_a_socket_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="Choose another"):
+        await ControlServer(tmp_path / "nowhere/edge.sock", {}).open()
+    with pytest.raises(ControlError, match="too long"):
+        await ControlServer(tmp_path / ("x" * 120), {}).open()
 
 
 async def test_a_socket_left_by_a_killed_gateway_is_replaced(tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from drivers.base import PointValue
 from drivers.profile import load_profile
 from edge_agent.config import Device
-from edge_agent.live import DeviceLive, new_live, value_json
+from edge_agent.live import DeviceLive, iso, iso_ms, milliseconds, new_live, value_json
 from protocols.quantity import Quality, Quantity
 
 DOOR = Device("door-1", "Entrance", "tcp-1", load_profile("access/modbus-door"), "1", 2, ("doorState",))
@@ -83,3 +86,9 @@ def test_a_value_that_is_not_there_is_null_with_its_quality() -> None:
     missing = PointValue("energyImportTotal", Quantity(None, "kWh", Quality.NOT_AVAILABLE), NOON, b"\xff" * 4)
     shown = value_json(missing, {})
     assert (shown["value"], shown["quality"], shown["word"]) == (None, "not-available", None)
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=30_000)))
+def test_an_instant_is_shown_as_it_is_stored(after: timedelta) -> None:
+    at = NOON + after
+    assert iso_ms(milliseconds(at)) == iso(at)

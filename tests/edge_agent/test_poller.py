@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from drivers.access.modbus import ModbusDoor
+from drivers.base import Options, PointValue
 from drivers.bus.settings import TcpSettings
 from drivers.factory import create_bus, create_driver
 from drivers.profile import load_profile
@@ -14,8 +17,8 @@ from edge_agent.config import Device
 from edge_agent.live import DeviceLive, new_live
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
-from edge_agent.store import Store
-from protocols.sync import Event, Lane, Record
+from edge_agent.store import Store, StoreFull
+from protocols.sync import Event, Lane, Reading, Record
 from tests.drivers.peer import Reply, eventually, tcp_peer
 
 DOOR = Device("door-1", "door-1", "tcp-1", load_profile("access/modbus-door"), "1", 0.1, ("doorState",))
@@ -82,9 +85,9 @@ async def test_nothing_is_shown_before_it_is_stored(store: Store) -> None:
         return open_door(request)
 
     class SlowStore(Recorder):
-        async def _append(self, lane: Lane, records: Sequence[Record]) -> bool:
+        async def _append(self, lane: Lane, readings: Sequence[Reading]) -> Sequence[Reading]:
             await gate.wait()
-            return await super()._append(lane, records)
+            return await super()._append(lane, readings)
 
     async with tcp_peer(count) as port:
         bus = create_bus(TcpSettings("tcp-1", "127.0.0.1", port, 0.1))
@@ -102,6 +105,22 @@ async def test_nothing_is_shown_before_it_is_stored(store: Store) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_what_the_store_refused_is_not_shown_and_polling_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_lane: Lane, _records: Sequence[Record]) -> int:
+        raise StoreFull("the disk is full. Make room.")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(store, "append", full)
+        async with polled(store, open_door) as (live, _):
+            await asyncio.sleep(0.4)
+            assert live.values == {}
+            assert live.state == "unknown"
+            disk.undo()
+            await eventually(lambda: live.state == "ok")
+
+
 async def test_a_silent_device_goes_offline_with_one_alarm(store: Store) -> None:
     async with polled(store, silence) as (live, _):
         await eventually(lambda: live.state == "offline")
@@ -116,3 +135,30 @@ async def test_a_device_that_refuses_is_there_and_says_why(store: Store) -> None
         assert live.breaker.state.value == "closed"
         assert "exception 2" in (live.error or "") or "illegal data address" in (live.error or "")
     assert await alarms(store) == []
+
+
+async def test_a_fault_of_ours_in_one_device_leaves_its_neighbours_alone(store: Store) -> None:
+    def garble(request: bytes) -> Reply:
+        return open_door(request) if request[6] == 1 else silence(request)
+
+    class Faulty(ModbusDoor):
+        async def read(self, *_: object, **__: object) -> list[PointValue]:
+            raise ZeroDivisionError
+
+    other = replace(DOOR, id="door-2", address="2")
+    async with tcp_peer(garble) as port:
+        bus = create_bus(TcpSettings("tcp-1", "127.0.0.1", port, 0.1))
+        live = new_live((DOOR, other))
+        drivers = {
+            DOOR.id: create_driver(DOOR.profile, bus, DOOR.address),
+            other.id: Faulty(other.profile, bus, other.address, Options()),
+        }
+        poller = Poller(bus, drivers, live, Recorder(store, "gw-1"), 0.1)
+        tasks = [asyncio.create_task(bus.run()), asyncio.create_task(poller.run())]
+        await eventually(lambda: live[other.id].state == "offline")
+        await eventually(lambda: store.lanes()[Lane.TELEMETRY].pending >= 4)
+        assert live[DOOR.id].state == "ok"
+        assert "fault in this program" in (live[other.id].error or "")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,5 +1,6 @@
 """Values become records in their lanes, and a failing store is told and not hidden."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,14 +22,14 @@ NOON = datetime(2026, 11, 23, 4, 0, 0, 123_000, tzinfo=UTC)
 
 
 class FullStore:
-    """A disk that is full until it is not; everything else is the real store's."""
+    """A disk that has no room for some lanes; everything else is the real store's."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.is_full = False
+        self.full: set[Lane] = set()
 
     async def append(self, lane: Lane, records: Sequence[Record]) -> int:
-        if self.is_full and lane is not Lane.SAFETY:
+        if lane in self.full:
             raise StoreFull("the disk is full. Make room.")
         return await self._store.append(lane, records)
 
@@ -50,7 +51,7 @@ async def records(store: Store, lane: Lane) -> tuple[Record, ...]:
 async def test_registers_go_to_the_billing_lane_and_the_rest_to_telemetry(store: Store) -> None:
     recorder = Recorder(store, "gw-1")
     values = [value("energyImportTotal", "1234.56", "kWh"), value("powerTotal", "540.6", "W")]
-    assert await recorder.store([(METER, values)])
+    assert await recorder.store([(METER, values)]) == set()
     at = 1_795_406_400_123
     assert await records(store, Lane.BILLING) == (
         Reading(Series("em-1", "energyImportTotal", "kWh"), at, Decimal("1234.56")),
@@ -65,23 +66,64 @@ async def test_a_value_that_cannot_be_believed_keeps_its_bytes(store: Store) -> 
     assert (record.value, record.quality, record.raw) == (None, Quality.INVALID, b"\x12\x34")
 
 
-async def test_what_a_full_store_refused_is_counted_and_told_when_it_works_again(store: Store) -> None:
+async def told(store: Store) -> list[tuple[str, str]]:
+    found = [record for record in await records(store, Lane.SAFETY) if isinstance(record, Event)]
+    return [(event.body.get("condition", event.kind), event.body.get("state", "")) for event in found]
+
+
+async def test_what_a_full_store_refused_is_counted_and_told_at_once_from_the_room_kept_for_alarms(
+    store: Store,
+) -> None:
     disk = FullStore(store)
     recorder = Recorder(disk, "gw-1")  # type: ignore[arg-type]
-    disk.is_full = True
     values = [value("energyImportTotal", "1", "kWh"), value("powerTotal", "2", "W")]
-    assert not await recorder.store([(METER, values)])
+    disk.full = {Lane.BILLING, Lane.TELEMETRY}
+    for _ in range(2):
+        assert await recorder.store([(METER, values)]) == {"em-1"}, "nothing of it may be shown"
     assert recorder.error is not None
     assert "full" in recorder.error
-    disk.is_full = False
-    assert await recorder.store([(METER, values)])
+    assert await told(store) == [("store_failing", "raised")]
+    disk.full = set()
+    assert await recorder.store([(METER, values)]) == set()
     assert recorder.error is None
-    told = [record for record in await records(store, Lane.SAFETY) if isinstance(record, Event)]
-    assert [(event.body["condition"], event.body["state"]) for event in told] == [
-        ("store_failing", "raised"),
-        ("store_failing", "cleared"),
-    ]
-    assert told[0].body["detail"] == {"not_accepted": 2}
+    assert await told(store) == [("store_failing", "raised"), ("store_failing", "cleared")]
+    cleared = (await records(store, Lane.SAFETY))[-1]
+    assert isinstance(cleared, Event)
+    assert cleared.body["detail"] == {"not_accepted": 4}
+
+
+async def test_alarms_that_the_store_did_not_take_are_told_in_order_as_soon_as_it_does(store: Store) -> None:
+    disk = FullStore(store)
+    recorder = Recorder(disk, "gw-1")  # type: ignore[arg-type]
+    disk.full = set(Lane)
+    await recorder.started("0.1.0")
+    await recorder.alarm("device:em-1", "device_offline", is_on=True, detail={})
+    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) == {"em-1"}
+    assert await told(store) == []
+    disk.full = set()
+    await recorder.alarm("bus:line-1", "bus_down", is_on=False, detail={})  # as the poller says each time round
+    assert await told(store) == [("started", ""), ("device_offline", "raised"), ("store_failing", "raised")]
+    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) == set()
+    assert (await told(store))[3:] == [("store_failing", "cleared")]
+
+
+async def test_alarms_told_side_by_side_are_each_stored_once(store: Store) -> None:
+    recorder = Recorder(store, "gw-1")
+    tellings = [recorder.alarm(f"device:em-{n}", "device_offline", is_on=True, detail={}) for n in range(20)]
+    await asyncio.gather(*tellings)
+    assert len(await told(store)) == 20
+
+
+async def test_one_reading_that_cannot_be_stored_does_not_hold_back_its_neighbours(store: Store) -> None:
+    recorder = Recorder(store, "gw-1")
+    garbled = PointValue("powerTotal", Quantity(None, "W", Quality.INVALID), NOON, b"\xff" * 100_000)
+    other = Device("em-2", "em-2", "line-1", PROFILE, "202611000104", 10, ("powerTotal",))
+    answers = [(METER, [garbled]), (other, [value("powerTotal", "7", "W")])]
+    assert await recorder.store(answers) == {"em-1"}
+    (kept,) = await records(store, Lane.TELEMETRY)
+    assert isinstance(kept, Reading)
+    assert (kept.series.device, kept.value) == ("em-2", Decimal(7))
+    assert recorder.error is None, "the store itself is well"
 
 
 async def test_a_start_is_told_in_the_safety_lane(store: Store) -> None:

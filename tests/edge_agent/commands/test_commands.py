@@ -1,8 +1,13 @@
 """Every command as a new user would try it: with and without a gateway, right and wrong."""
 
+import asyncio
 import json
+import os
 import signal
 import sqlite3
+import sys
+import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +15,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge_agent.cli import app
-from edge_agent.commands.shell import age
-from tests.edge_agent.site import open_site
+from edge_agent.commands.shell import out
+from tests.edge_agent.site import SITE, Site, open_site
 from tests.edge_agent.test_config import GOOD
 
+ROOT = Path(__file__).resolve().parents[3]
+STATUS = {"edge_id", "epoch", "uptime_s", "clock", "lanes", "uplink", "buses", "devices"}
+LANE = {"next_seq", "acked_seq", "pending", "oldest_age_s", "tombstones"}
+UPLINK = {"state", "last_ack_at", "retry_in_s"}
+BUS = {"id", "state", "utilisation", "period_ms", "nominal_ms"}
+DEVICE = {"id", "bus", "profile", "state", "last_ok_at", "error", "breaker"}
 READ_TOTAL = "68AAAAAAAAAAAA68110433333433AE16"
 
 
@@ -44,6 +55,23 @@ def test_config_check_ends_with_2_and_names_line_and_remedy(tmp_path: Path) -> N
     assert (11, "bus[1].hots") in [(fault["line"], fault["key"]) for fault in faults]
 
 
+def test_config_check_takes_a_device_profile_too(tmp_path: Path) -> None:
+    profile = ROOT / "config/devices/electricity/eastron-sdm630.toml"
+    done = edge("config", "check", str(profile))
+    assert (done.exit_code, "modbus" in done.stdout) == (0, True), done.stderr
+    broken = tmp_path / "mine.toml"
+    broken.write_text(profile.read_text().replace("scale", "scael").replace("function =", "functoin =", 1))
+    done = edge("config", "check", str(broken))
+    assert (done.exit_code, "unknown key 'functoin'. Did you mean 'function'?" in done.stderr) == (2, True), done.stderr
+
+
+def test_brackets_in_a_name_are_only_brackets(tmp_path: Path) -> None:
+    path = tmp_path / "edge.toml"
+    path.write_text(GOOD.replace('"1-102"', '"B[1] [/] [red]x"'))
+    done = edge("-c", str(path), "devices")
+    assert (done.exit_code, "B[1] [/] [red]x" in done.stdout) == (0, True), done.stderr
+
+
 def test_a_missing_settings_file_is_wrong_usage() -> None:
     done = edge("-c", "/nowhere/edge.toml", "status")
     assert done.exit_code == 2
@@ -57,6 +85,12 @@ def test_without_a_gateway_status_and_devices_show_the_settings_and_say_so(file:
     assert "not running" in done.stderr
     found = json.loads(edge("-c", file, "status", "--json").stdout)
     assert (found["edge_id"], found["running"], found["uplink"]["state"]) == ("gw-1", False, "stopped")
+    assert found.keys() >= STATUS
+    assert all(set(lane) == LANE for lane in found["lanes"].values())
+    assert len(found["lanes"]) == 4
+    assert found["uplink"].keys() >= UPLINK
+    assert all(bus.keys() >= BUS for bus in found["buses"])
+    assert all(device.keys() >= DEVICE for device in found["devices"])
     rows = json.loads(edge("-c", file, "devices", "--json").stdout)["devices"]
     assert [row["id"] for row in rows] == ["em-1", "em-2"]
 
@@ -115,6 +149,32 @@ def test_a_secret_that_others_can_read_stops_the_start(file: str, tmp_path: Path
     assert (done.exit_code, "chmod 600" in done.stderr) == (2, True)
 
 
+def test_a_data_folder_that_cannot_be_is_told(file: str, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("I am a file")
+    done = edge("-c", file, "run")
+    assert (done.exit_code, "data folder cannot be made" in done.stderr) == (2, True)
+    assert edge("-c", file, "status").exit_code == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_somebody_elses_gateway_is_not_taken_for_one_that_does_not_run() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        (path / "edge.toml").write_text(GOOD)
+        (path / "data").mkdir(0o700)
+        (path / "data/edge.db").write_text("")
+        os.seteuid(65534)
+        try:
+            told = [
+                edge("-c", f"{folder}/edge.toml", *command)
+                for command in (("status",), ("buffer", "status"), ("buffer", "peek"))
+            ]
+        finally:
+            os.seteuid(0)
+    assert [(done.exit_code, "account" in done.stderr) for done in told] == [(1, True), (1, True), (2, True)]
+
+
 def test_decode_explains_a_frame() -> None:
     done = edge("decode", "dlt645", "FE" + READ_TOTAL, "--json")
     found: dict[str, Any] = json.loads(done.stdout)
@@ -133,10 +193,17 @@ def test_decode_takes_lines_from_standard_input_one_object_each() -> None:
     assert done.exit_code == 1
 
 
+@pytest.mark.parametrize("text", ["68:AA:AA", "0x68,0xAA,0xAA", "68-aa-aa", " 68 AA AA "])
+def test_decode_takes_hex_as_other_programs_print_it(text: str) -> None:
+    found = json.loads(edge("decode", "dlt645", text, "--json").stdout)
+    assert sum(frame["length"] for frame in found["frames"]) + sum(map(len, found["noise"])) // 2 == 3
+
+
 def test_decode_refuses_what_is_no_hex_and_no_protocol() -> None:
     assert edge("decode", "dlt645", "zz").exit_code == 2
     done = edge("decode", "dlt646", "00")
     assert (done.exit_code, "dlt645" in done.stderr) == (2, True)
+    assert json.loads(edge("decode", "dlt645", "zz", "--json").stdout)["ok"] is False
 
 
 def test_decode_shows_a_table_to_people() -> None:
@@ -145,73 +212,117 @@ def test_decode_shows_a_table_to_people() -> None:
     assert "1234.56" in shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "-"), (3.2, "3 s"), (200, "3 min"), (8000, "2 h"), (900_000, "10 d")]
-)
-def test_an_age_is_said_as_people_say_it(seconds: float | None, text: str) -> None:
-    assert age(seconds) == text
+async def beside(folder: Path, *args: str) -> Result:
+    """Run a command in this process while the site runs in others."""
+    return await asyncio.to_thread(edge, "-c", str(folder / "edge.toml"), *args)
 
 
-async def test_every_command_beside_a_running_gateway(tmp_path: Path) -> None:
+async def json_of(folder: Path, *args: str) -> Any:
+    return json.loads((await beside(folder, *args, "--json")).stdout)
+
+
+async def test_every_command_beside_a_running_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(out, "width", 80)
     async with open_site(tmp_path) as site:
-        code, out, _ = await site.edge("read", "em-2", "energyImportTotal", "--json")
-        assert code == 0, "without a gateway the line is read directly"
-        assert json.loads(out)["values"][0]["unit"] == "kWh"
+        directly = await json_of(tmp_path, "read", "em-2", "energyImportTotal")
+        assert directly["values"][0]["unit"] == "kWh", "without a gateway the line is read directly"
 
         gateway = await site.start("run")
 
         async def is_read() -> bool:
-            rows = (await site.json("devices"))["devices"]
+            rows = (await site.ask())["devices"]
             return all(row["state"] == "ok" for row in rows if row["id"] != "em-4")
 
         await site.until(is_read)
-        status = await site.json("status")
-        keys = {"edge_id", "epoch", "uptime_s", "clock", "lanes", "uplink", "buses", "devices"}
-        assert keys <= status.keys()
+        status = await json_of(tmp_path, "status")
+        assert status.keys() >= STATUS
         assert set(status["lanes"]) == {"safety", "control", "billing", "telemetry"}
-        assert set(status["lanes"]["billing"]) == {"next_seq", "acked_seq", "pending", "oldest_age_s", "tombstones"}
-        assert {"id", "state", "utilisation", "period_ms", "nominal_ms"} <= status["buses"][0].keys()
-        assert {"id", "bus", "profile", "state", "last_ok_at", "error", "breaker"} <= status["devices"][0].keys()
+        assert all(set(lane) == LANE for lane in status["lanes"].values())
+        assert status["uplink"].keys() >= UPLINK
+        assert all(bus.keys() >= BUS for bus in status["buses"])
+        assert all(device.keys() >= DEVICE for device in status["devices"])
+        assert len(status["epoch"]) == 16
 
         for command in (("status",), ("devices",), ("buffer", "status"), ("buffer", "peek"), ("read", "em-1")):
-            code, out, err = await site.edge(*command)
-            assert (code, bool(out)) == (0, True), err
-            assert all(len(line) <= 80 for line in out.splitlines()), "it fits a terminal of 80 columns"
-        peeked = await site.json("buffer", "peek", "--lane", "billing", "-n", "3")
+            done = await beside(tmp_path, *command)
+            assert (done.exit_code, bool(done.stdout)) == (0, True), done.stderr
+            assert all(len(line) <= 80 for line in done.stdout.splitlines()), "it fits a terminal of 80 columns"
+        assert "202611000103" in (await beside(tmp_path, "devices")).stdout, "an address is never cut"
+        peeked = await json_of(tmp_path, "buffer", "peek", "--lane", "billing", "-n", "3")
         assert [row["seq"] for row in peeked["records"]] == [1, 2, 3]
+        assert datetime.fromisoformat(peeked["records"][0]["at"]).tzinfo is not None
+        silent = await beside(tmp_path, "read", "em-4")
+        assert (silent.exit_code, "em-4: no answer" in silent.stderr) == (1, True)
+        silent = await beside(tmp_path, "read", "em-4", "--json")
+        assert (json.loads(silent.stdout)["ok"], silent.exit_code) == (False, 1)
 
-        code, _, err = await site.edge("run")
-        assert code == 2, "a second gateway on the same data is refused"
-        assert "Traceback" not in err
+        code, _, words = await site.edge("-c", "edge.toml", "run")
+        assert (code, "in use by process" in words) == (2, True), "a second gateway on the same data is refused"
+        assert "Traceback" not in words
+        gateway.send_signal(signal.SIGTERM)
+        assert await gateway.wait() == 0
+        stopped = await json_of(tmp_path, "status")
+        assert (stopped["epoch"], stopped["running"]) == (status["epoch"], False)
+        assert stopped["lanes"]["billing"]["next_seq"] >= status["lanes"]["billing"]["next_seq"]
+        assert (await json_of(tmp_path, "buffer", "status"))["running"] is False
+
+
+async def test_watch_shows_values_until_ctrl_c_and_only_of_the_devices_named(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        gateway = await site.start("run")
+        await site.until(lambda: has_values(site, "em-2"))
+        for words in ((), ("--json",)):
+            watching = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "edge_agent", "watch", "em-2", *words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+            )  # fmt: skip
+            assert watching.stdout is not None
+            async with asyncio.timeout(10):
+                heard = ""
+                while "energyImportTotal" not in heard:
+                    heard += (await watching.stdout.readline()).decode()
+            assert "em-1" not in heard
+            watching.send_signal(signal.SIGINT)
+            await watching.stdout.read()
+            assert await watching.wait() == 0
+        assert (await beside(tmp_path, "watch", "em-9")).exit_code == 2
+        gateway.send_signal(signal.SIGTERM)
+        await gateway.wait()
+
+
+async def has_values(site: Site, device: str) -> bool:
+    return any(row["id"] == device and row["values"] for row in await site.ask("values"))
+
+
+async def test_a_simulator_that_cannot_serve_says_why(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
         twin = (
             (tmp_path / "site.toml").read_text().replace("journal.jsonl", "twin.jsonl").replace('"line-1"', '"line-2"')
         )
         (tmp_path / "twin.toml").write_text(twin)
-        for file, words in (
-            ("site.toml", "held by another simulator"),
-            ("twin.toml", "another program uses that port"),
+        (tmp_path / "mine.toml").write_text(GOOD)
+        for args, words in (
+            (("site.toml",), "held by another simulator"),
+            (("twin.toml",), "another program uses that port"),
+            (("twin.toml", "--write-config", "mine.toml"), "has not written it"),
+            (("nowhere.toml",), "cannot be read"),
         ):
-            code, _, err = await site.edge("sim", file)
-            assert (code, words in err) == (2, True), err
-            assert "Traceback" not in err
-        gateway.send_signal(signal.SIGTERM)
-        assert await gateway.wait() == 0
-        code, out, err = await site.edge("buffer", "status", "--json")
-        assert code == 0, err
-        assert json.loads(out)["running"] is False
+            code, _, told = await site.edge("sim", *args)
+            assert (code, words in told, "Traceback" in told) == (2, True, False), told
+        assert (tmp_path / "mine.toml").read_text() == GOOD
 
 
-async def test_the_simulator_writes_settings_that_are_right(tmp_path: Path) -> None:
-    async with open_site(tmp_path) as site:
-        text = (tmp_path / "site.toml").read_text()
-        text = (
-            text.replace("port = ", "port = 0 # ").replace("line-1", "line-9").replace("journal.jsonl", "other.jsonl")
-        )
-        (tmp_path / "other.toml").write_text(text)
-        await site.start("sim", "other.toml", "--write-config", "written.toml", "--seed", "5", "--speed", "10")
-        await site.until(lambda: (tmp_path / "written.toml").exists())
-        code, out, err = await site.edge("config", "check", "written.toml")
-        assert code == 0, err
-        assert "4 devices" in out
-        code, _, err = await site.edge("sim", "nowhere.toml")
-        assert (code, "cannot be read" in err) == (2, True)
+async def test_the_simulator_writes_settings_that_are_right_and_writes_them_again(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SITE.format(port=0))
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "edge_agent", "sim", "site.toml", "--write-config", "written.toml", "--speed", "10",
+            cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        async with asyncio.timeout(20):
+            while (await process.stdout.readline()).strip() != b"ready":
+                pass
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0, "SIGTERM is a good end"
+    done = edge("config", "check", str(tmp_path / "written.toml"))
+    assert (done.exit_code, "2 buses, 4 devices" in done.stdout) == (0, True), done.stderr
