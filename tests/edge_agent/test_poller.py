@@ -46,10 +46,12 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def polled(store: Store, answer: Callable[[bytes], Reply]) -> AsyncIterator[tuple[DeviceLive, Poller]]:
+async def polled(
+    store: Store, answer: Callable[[bytes], Reply], period_s: float = DOOR.period_s
+) -> AsyncIterator[tuple[DeviceLive, Poller]]:
     async with tcp_peer(answer) as port:
         bus = create_bus(TcpSettings("tcp-1", "127.0.0.1", port, 0.1))
-        live = new_live((DOOR,))
+        live = new_live((replace(DOOR, period_s=period_s),))
         drivers = {DOOR.id: create_driver(DOOR.profile, bus, DOOR.address)}
         poller = Poller(bus, drivers, live, Recorder(store, "gw-1"), 0.1)
         tasks = [asyncio.create_task(bus.run()), asyncio.create_task(poller.run())]
@@ -119,6 +121,30 @@ async def test_what_the_store_refused_is_not_shown_and_polling_goes_on(
             assert live.state == "unknown"
             disk.undo()
             await eventually(lambda: live.state == "ok")
+
+
+async def test_a_lost_answer_is_asked_for_once_more_where_the_line_has_time(store: Store) -> None:
+    asked: list[bytes] = []
+
+    def lose_first(request: bytes) -> Reply:
+        asked.append(request)
+        return silence(request) if len(asked) == 1 else open_door(request)
+
+    async with polled(store, lose_first, period_s=3600) as (live, _):
+        await eventually(lambda: "doorState" in live.values)
+        assert (len(asked), live.failures, live.state) == (2, 0, "ok")
+
+
+async def test_where_the_line_has_no_time_a_lost_answer_waits_for_the_next_slot(store: Store) -> None:
+    asked: list[bytes] = []
+
+    def lose(request: bytes) -> Reply:
+        asked.append(request)
+        return silence(request)
+
+    async with polled(store, lose) as (live, _):
+        await eventually(lambda: live.state == "offline")
+        assert len(asked) == 3, "one request for each failure that opens the breaker"
 
 
 async def test_a_silent_device_goes_offline_with_one_alarm(store: Store) -> None:
