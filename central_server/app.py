@@ -10,6 +10,7 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from central_server import scheduler
 from central_server import web as shell
 from central_server.config import Config
 from central_server.dashboard import views as dashboard
@@ -17,13 +18,16 @@ from central_server.db import Database
 from central_server.devices.service import GatewayWatch
 from central_server.errors import Busy, UsageError
 from central_server.live import Hub
+from central_server.photos import views as photos
 from central_server.sync import views as sync
-from central_server.web import CONFIG, DB, HUB, POLICIES, Policy, Route
+from central_server.web import CONFIG, DB, HUB, ROUTES, Policy, Route
 
 log = logging.getLogger("central")
 
+JOBS: tuple[scheduler.Job, ...] = ()
+
 _GRACE_S = 1.0  # for requests under way when the server stops
-_BODY_LIMIT = 1024 * 1024  # a form; the gateways' bodies have their own limit
+_MOST_BYTES = 40 * 1024 * 1024  # of any form; each route has its own limit, far lower but for photos
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -48,15 +52,16 @@ def routes() -> list[Route]:
         Route("GET", "/healthz", healthz, Policy.PUBLIC),
         Route("GET", "/readyz", readyz, Policy.PUBLIC),
         *sync.routes(),
+        *photos.routes(),
         *dashboard.routes(),
     ]
 
 
 def build_app(config: Config, db: Database) -> web.Application:
     """Put the server together; the database must be of this version."""
-    app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=_BODY_LIMIT, logger=log)
+    app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=_MOST_BYTES, logger=log)
     app[DB], app[CONFIG], app[HUB] = db, config, Hub()
-    app[POLICIES] = {}
+    app[ROUTES] = {}
     sync.set_up(app)
     app.on_response_prepare.append(shell.add_security_headers)
     app.on_shutdown.append(_end_streams)
@@ -75,6 +80,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(app[sync.EXPANDER].run(), name="expansion"),
         asyncio.create_task(GatewayWatch(app[DB], app[HUB]).run(), name="gateway-watch"),
+        asyncio.create_task(scheduler.run(JOBS, app[DB], app[HUB]), name="scheduler"),
     ]
     yield
     for task in tasks:

@@ -12,9 +12,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from central_server import audit
 from central_server.clock import monotonic_ms, now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Conflict, NotFound, TooMany
+from central_server.rbac import Actor, Role
 from central_server.schema import account, session
 
 IDLE_MS = 30 * 60 * 1000
@@ -46,6 +48,13 @@ class SessionView:
     name: str
     language: str
     csrf: str
+    role: Role | None = None
+    site_id: int | None = None
+    person_id: int | None = None
+
+    def actor(self, peer: str) -> Actor:
+        """Give the person as who does something, from an address."""
+        return Actor(self.login, self.name, self.role, self.account_id, self.site_id, self.person_id, peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +121,19 @@ async def _hash(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_hashing, _hasher.hash, password)
 
 
-async def add_account(db: Database, login: str, name: str, language: str, password: str) -> None:
-    """Open an account.
+async def add_account(
+    db: Database,
+    login: str,
+    name: str,
+    language: str,
+    password: str,
+    role: Role,
+    *,
+    actor: Actor,
+    site_id: int | None = None,
+    person_id: int | None = None,
+) -> int:
+    """Open an account; give its id.
 
     Raises: Conflict where the login is taken, BadRequest for a bad login or password.
     """
@@ -126,10 +146,16 @@ async def add_account(db: Database, login: str, name: str, language: str, passwo
         "language": language,
         "is_disabled": False,
         "created_at": now_ms(),
+        "role": role.value,
+        "site_id": site_id,
+        "person_id": person_id,
     }
     try:
         async with db.write() as connection:
-            await connection.execute(insert(account).values(values))
+            made = await connection.execute(insert(account).values(values))
+            await audit.note(connection, actor, "accounts.add", f"account:{login}", role=role.value, site=site_id)
+            key = made.inserted_primary_key
+            return int(key[0]) if key else 0
     except IntegrityError:
         raise Conflict("login_taken", "There is an account '{login}' already.", login=login) from None
 
@@ -205,16 +231,15 @@ async def _open(db: Database, found: RowMapping, password: str, peer: str) -> Se
         made = await connection.execute(insert(session).values(values))
         key = made.inserted_primary_key
     session_id = int(key[0]) if key else 0
-    view = SessionView(session_id, found["id"], found["login"], found["name"], found["language"], csrf)
-    return Session(token, view)
+    return Session(token, _view(session_id, csrf, found))
 
 
 async def session_for(db: Database, token: str) -> SessionView | None:
     """Find the open session of a token and note that it was seen."""
     now = now_ms()
+    columns = (account.c.id, *(account.c[name] for name in _SHOWN))
     query = (
-        select(session.c.id, session.c.csrf, session.c.last_seen_at, account.c.id, account.c.login, account.c.name)
-        .add_columns(account.c.language)
+        select(session.c.id.label("session_id"), session.c.csrf, session.c.last_seen_at, *columns)
         .join(account, account.c.id == session.c.account_id)
         .where(
             session.c.token_hash == token_hash(token),
@@ -225,14 +250,23 @@ async def session_for(db: Database, token: str) -> SessionView | None:
         )
     )
     async with db.read() as connection:
-        row = (await connection.execute(query)).one_or_none()
+        row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    session_id, csrf, last_seen_at, account_id, login, name, language = row
-    if now - last_seen_at > _TOUCH_MS:
+    if now - row["last_seen_at"] > _TOUCH_MS:
         async with db.write() as connection:
-            await connection.execute(update(session).where(session.c.id == session_id).values(last_seen_at=now))
-    return SessionView(session_id, account_id, login, name, language, csrf)
+            touched = update(session).where(session.c.id == row["session_id"])
+            await connection.execute(touched.values(last_seen_at=now))
+    return _view(row["session_id"], row["csrf"], row)
+
+
+_SHOWN = ("login", "name", "language", "role", "site_id", "person_id")
+
+
+def _view(session_id: int, csrf: str, found: RowMapping) -> SessionView:
+    login, name, language, role, site_id, person_id = (found[column] for column in _SHOWN)
+    known = Role(role) if role in Role else None  # a role of a later version is none here
+    return SessionView(session_id, found["id"], login, name, language, csrf, known, site_id, person_id)
 
 
 async def sign_out(db: Database, session_id: int) -> None:

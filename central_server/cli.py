@@ -17,13 +17,14 @@ from central_server import auth
 from central_server.app import serve
 from central_server.billing.commands import bill_app, tariff_app
 from central_server.billing.tariff import load_tariffs
-from central_server.config import Config, find_config, load_config
+from central_server.config import Config
 from central_server.context import open_context
 from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, CentralError, UsageError
-from central_server.migrate import database_version, migrate
+from central_server.migrate import database_version, migrate, require_current
 from central_server.private_file import write_private
+from central_server.rbac import Role, system
 from central_server.records.model import read_records
 from central_server.records.service import import_records
 from protocols.toml import Fault, SettingsError
@@ -65,14 +66,10 @@ def run(ctx: typer.Context) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
     async def work() -> None:
-        config = load_config(find_config(ctx.obj))
-        db = Database(config.database)
-        try:
+        async with open_context(ctx.obj, must_be_current=False) as (config, db):
             if await database_version(db) is None:
                 await migrate(db)
-        finally:
-            await db.close()
-        async with open_context(ctx.obj) as (config, db):
+            await require_current(db)
             await serve(config, db)
 
     _do(work(), as_json=False)
@@ -102,6 +99,7 @@ def add_user(
     login: Annotated[str, typer.Argument(help="What the person signs in with.")],
     name: Annotated[str, typer.Option("--name", help="How the person is shown; default: the login.")] = "",
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    role: Annotated[Role, typer.Option("--role", help="What the person is here for.")] = Role.ADMINISTRATOR,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -113,7 +111,11 @@ def add_user(
             UsageError("bad_language", "'{lang}' is not a language of the pages; write zh or en.", lang=lang), as_json
         )
     password, is_given = _password(password_stdin)
-    _on_database(ctx, lambda _, db: auth.add_account(db, login, name, lang, password), as_json)
+    _on_database(
+        ctx,
+        lambda _, db: auth.add_account(db, login, name, lang, password, role, actor=system("command line")),
+        as_json,
+    )
     _print_password(login, None if is_given else password, as_json)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from protocols.toml import Fault, SettingsError, faults, parse
 
@@ -17,7 +17,7 @@ PLACES = (Path("central.toml"), Path("/etc/gatehouse/central.toml"))
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings in force; ``database`` is an address with an absolute path."""
+    """Settings in force; ``database`` is an address with an absolute path, as is ``key_file``."""
 
     file: Path
     host: str
@@ -25,6 +25,7 @@ class Config:
     database: str
     language: str
     zone: str
+    key_file: Path
 
 
 def _address(text: str) -> str:
@@ -60,6 +61,7 @@ class _Central(BaseModel):
     database: Annotated[str, AfterValidator(_database_url)] = "sqlite:///data/central.db"
     language: Literal["zh", "en"] = "zh"
     zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    key_file: Annotated[str, Field(min_length=1)] = "data/central.key"
 
 
 class _File(BaseModel):
@@ -113,7 +115,15 @@ def load_config(path: Path) -> Config:
     except ValidationError as error:
         raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
     host, _, port = central.listen.rpartition(":")
-    return Config(path, host.strip("[]"), int(port), _database(central.database, path), central.language, central.zone)
+    return Config(
+        path,
+        host.strip("[]"),
+        int(port),
+        _database(central.database, path),
+        central.language,
+        central.zone,
+        (path.parent / central.key_file).resolve(),
+    )
 
 
 def _database(url: str, file: Path) -> str:

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from central_server.config import Config, find_config, load_config
+from central_server.crypto import load_vault
 from central_server.db import Database
-from central_server.migrate import require_current
+from central_server.migrate import KEYLESS, database_version, require_current
 
 
 @asynccontextmanager
@@ -22,6 +23,8 @@ async def open_context(
     try:
         if must_be_current:
             await require_current(database)
+        may_make = await database_version(database) in KEYLESS
+        database.take_vault(load_vault(config.key_file, may_make=may_make))
         yield config, database
     finally:
         await database.close()

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from central_server.crypto import Vault, give_vault
 from central_server.errors import UsageError
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -25,14 +26,21 @@ _BUSY_MS = 30_000
 class Database:
     """A pool of connections; ``read`` and ``write`` each give one transaction."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, vault: Vault | None = None) -> None:
+        """Prepare the pool; without a vault no personal column can be read or written."""
         self.url = _url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _engine(self.url)
+        if vault is not None:
+            self.take_vault(vault)
         self._writing = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _on_sqlite_connect)
             event.listen(self._engine.sync_engine, "begin", _on_sqlite_begin)
+
+    def take_vault(self, vault: Vault) -> None:
+        """Let personal columns be read and written with a key."""
+        give_vault(self._engine.dialect, vault)
 
     @property
     def engine(self) -> AsyncEngine:

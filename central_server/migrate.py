@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from central_server.db import Database, look_at
 from central_server.errors import UsageError
 
+# The schemas under which nothing was sealed yet: only there may a new key be made.
+KEYLESS = (None, "0001")
 _FOLDER = Path(__file__).with_name("migrations")
 
 

@@ -5,18 +5,19 @@ import ipaddress
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from central_server import auth
+from central_server import audit, auth
 from central_server.config import Config
 from central_server.db import Database
-from central_server.errors import BadRequest, CentralError, Forbidden, NotFound, NotSignedIn
+from central_server.errors import BadRequest, CentralError, Forbidden, NotFound, NotSignedIn, TooLarge
 from central_server.live import Hub
+from central_server.rbac import Actor, Right, system
 
 log = logging.getLogger("central.web")
 
@@ -28,12 +29,13 @@ DB = web.AppKey("DB", Database)
 CONFIG = web.AppKey("CONFIG", Config)
 HUB = web.AppKey("HUB", Hub)
 ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("ERROR_PAGE")
-POLICIES: web.AppKey[dict[web.AbstractRoute, "Policy"]] = web.AppKey("POLICIES")
+ROUTES: web.AppKey[dict[web.AbstractRoute, "Route"]] = web.AppKey("ROUTES")
 SESSION = web.RequestKey("SESSION", auth.SessionView)
 
 SAFE_METHODS = frozenset(("GET", "HEAD"))
 _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 COOKIE = "gatehouse_session"
+BODY_LIMIT = 1024 * 1024  # a form; where photos come the route says more, the gateways' bodies have their own limit
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
 
 SECURITY_HEADERS = {
@@ -52,7 +54,7 @@ SECURITY_HEADERS = {
 
 
 class Policy(Enum):
-    """Who may call a route; a route without one is refused."""
+    """Who may call a route where no right says it; a route without a policy is refused."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
@@ -61,20 +63,21 @@ class Policy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One entry of the routing table."""
+    """One entry of the routing table; ``max_body`` is in bytes."""
 
     method: str
     path: str
     handler: Handler
-    policy: Policy
+    policy: Policy | Right
     name: str | None = None
+    max_body: int = BODY_LIMIT
 
 
 def add_routes(app: web.Application, routes: Iterable[Route]) -> None:
-    """Put routes and their policies into an application."""
+    """Put routes into an application, each with its policy."""
     for route in routes:
         added = app.router.add_route(route.method, route.path, route.handler, name=route.name)
-        app[POLICIES][added] = route.policy
+        app[ROUTES][added] = route
 
 
 def wants_json(request: web.Request) -> bool:
@@ -161,22 +164,40 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.match_info.http_exception is not None:
         await _load_session(request)
         return await handler(request)
-    policy = request.app[POLICIES].get(request.match_info.route)
-    if policy is None:
+    route = request.app[ROUTES].get(request.match_info.route)
+    if route is None:
         raise Forbidden("no_policy", "Nobody may use this address.")
-    if policy is Policy.GATEWAY:
+    if route.policy is Policy.GATEWAY:
         return await handler(request)
     await _load_session(request)
     is_change = request.method not in SAFE_METHODS
     if is_change:
         await _check_origin(request)
-    if policy is Policy.SIGNED_IN and SESSION not in request:
-        raise NotSignedIn("not_signed_in", "Please sign in.")
+    if route.policy is not Policy.PUBLIC:
+        await _check_right(request, route.policy)
     if is_change:
-        form = await _read_form(request)
-        if policy is Policy.SIGNED_IN:
+        form = await _read_form(request, route.max_body)
+        if route.policy is not Policy.PUBLIC:
             _check_csrf(request, form)
     return await handler(request)
+
+
+async def _check_right(request: web.Request, policy: Policy | Right) -> None:
+    if SESSION not in request:
+        raise NotSignedIn("not_signed_in", "Please sign in.")
+    actor = actor_of(request)
+    if isinstance(policy, Right) and not actor.may(policy):
+        async with request.app[DB].write() as connection:
+            await audit.note(connection, actor, "access.refused", f"{request.method} {request.path}", outcome="denied")
+        raise Forbidden("no_right", "Your account has no right to this. Ask an administrator if it should.")
+
+
+def actor_of(request: web.Request) -> Actor:
+    """Give who is asking; nobody in particular where nobody is signed in."""
+    peer = request.remote or ""
+    if SESSION not in request:
+        return replace(system("nobody"), peer=peer)
+    return request[SESSION].actor(peer)
 
 
 async def _load_session(request: web.Request) -> None:
@@ -196,8 +217,10 @@ async def _check_origin(request: web.Request) -> None:
         raise Forbidden("foreign_origin", "This request came from another site and was refused.")
 
 
-async def _read_form(request: web.Request) -> Form:
+async def _read_form(request: web.Request, limit: int) -> Form:
     """Read a form, which handlers then find read already; bytes that are none are the sender's fault, not ours."""
+    if request.can_read_body and (request.content_length is None or request.content_length > limit):
+        raise TooLarge("too_large", "The request is larger than this address takes.")
     try:
         return await request.post()
     except (ValueError, LookupError, HttpProcessingError, web.RequestPayloadError):

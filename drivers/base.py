@@ -161,6 +161,16 @@ class DoorStatus(NamedTuple):
     door: str | None
     lock: str | None
     tamper: str | None
+    fire: str | None = None
+    exit_button: str | None = None
+
+
+class CardRead(NamedTuple):
+    """The last card at a reader; ``counter`` (16 bits, wraps) rises with every card, ``number`` is its raw bits."""
+
+    counter: int
+    bits: int
+    number: int
 
 
 class CarStatus(NamedTuple):
@@ -171,6 +181,8 @@ class CarStatus(NamedTuple):
     door: str | None
     mode: str | None
     passenger_alarm: str | None
+    in_door_zone: str | None = None
+    fault_code: int | None = None
 
 
 class Meter(Protocol):
@@ -180,9 +192,13 @@ class Meter(Protocol):
 
 
 class Door(Protocol):
-    """Gives whether it is closed and locked, in words."""
+    """Gives whether it is closed and locked, in words, and the last card; opens for ``pulse_ms`` milliseconds."""
 
     async def read_door(self) -> DoorStatus: ...
+
+    async def read_card(self) -> CardRead | None: ...
+
+    async def open_door(self, pulse_ms: int) -> None: ...
 
 
 class Elevator(Protocol):

@@ -106,12 +106,27 @@ class Link:
     di_order: str = "auto"
 
 
+class Relay(NamedTuple):
+    """What opens a door: a coil that the module releases itself after the register's milliseconds."""
+
+    coil: int
+    pulse_register: int
+
+
+class CardMap(NamedTuple):
+    """Where a door's reader leaves its last card; zero-based input registers, ``number`` the first of four."""
+
+    counter: int
+    bits: int
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A device model.
 
     Shape: ``name`` is ``<folder>/<file without .toml>``; ``protocol`` modbus, dlt645 or cjt188;
-    ``probe`` names the point that is cheapest to read.
+    ``probe`` names the point that is cheapest to read. Only a door has ``relay`` and ``card``.
     """
 
     name: str
@@ -124,6 +139,8 @@ class Profile:
     sources: tuple[str, ...]
     caveats: tuple[str, ...]
     file: str
+    relay: Relay | None = None
+    card: CardMap | None = None
 
     def point(self, name: str) -> Point:
         """Give a point by its name; KeyError for another."""
@@ -191,6 +208,8 @@ def parse_profile(text: str, name: str, file: str) -> Profile:
         sources=tuple(table.sources),
         caveats=tuple(table.caveats),
         file=file,
+        relay=_relay(table),
+        card=_card(table),
     )
 
 
@@ -204,6 +223,18 @@ def _validated(document: Document) -> ProfileFile:
         return FILES[protocol].model_validate(document.data)
     except ValidationError as error:
         raise ProfileError(faults(document, error.errors(), known_keys(protocol))) from None
+
+
+def _relay(file: ProfileFile) -> Relay | None:
+    if not isinstance(file, ModbusFile) or file.relay is None:
+        return None
+    return Relay(file.relay.coil, file.relay.pulse_register)
+
+
+def _card(file: ProfileFile) -> CardMap | None:
+    if not isinstance(file, ModbusFile) or file.card is None:
+        return None
+    return CardMap(file.card.counter, file.card.bits, file.card.number)
 
 
 def _point(file: ProfileFile, table: PointTable) -> Point:

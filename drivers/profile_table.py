@@ -2,6 +2,7 @@
 
     title, kind, protocol, probe, sources, caveats
     [modbus] | [dlt645] | [cjt188]   what holds for every point
+    [relay], [card]                  a door's opener and its reader, in Modbus profiles of doors only
     [[point]]                        one measurand each
 
 ``protocol`` says which of the three files it is.
@@ -22,6 +23,7 @@ Type = Literal["bit", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "b
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 CJT188_FIELDS = ("volumeTotal", "settlementVolume", "valveState", "batteryLow")
 MAX_ADDRESS = 65535
+MAX_CARD_SPAN = 16
 
 
 def _exact(value: object) -> object:
@@ -102,6 +104,21 @@ class ModbusTable(_Table):
     max_gap: Annotated[int, Field(ge=0, le=64)] = 0
 
 
+class RelayTable(_Table):
+    """The only places of a device that are ever written."""
+
+    coil: Address
+    pulse_register: Address
+
+
+class CardTable(_Table):
+    """Input registers: a u16 counter of cards, a u16 bit length, and the bits as a u64, the last one lowest."""
+
+    counter: Address
+    bits: Address
+    number: Address
+
+
 class Dlt645PointTable(PointTable):
     di: Identifier
     block: Identifier | None = None
@@ -135,6 +152,8 @@ class _Head(_Table):
 class ModbusFile(_Head):
     protocol: Literal["modbus"]
     modbus: ModbusTable = ModbusTable()
+    relay: RelayTable | None = None
+    card: CardTable | None = None
     point: Annotated[list[ModbusPointTable], Field(min_length=1)]
 
 
@@ -170,6 +189,8 @@ def known_keys(protocol: str) -> Mapping[str, list[str]]:
         "": list(FILES[protocol].model_fields),
         "point": [field.alias or name for name, field in _POINTS[protocol].model_fields.items()],
         protocol: list(_LINKS[protocol].model_fields),
+        "relay": list(RelayTable.model_fields),
+        "card": list(CardTable.model_fields),
     }
 
 
@@ -177,7 +198,7 @@ def lint(document: Document, file: ProfileFile) -> list[Fault]:
     """Find what is wrong between the points of a file that is right key by key."""
     found = list(_doubles(document, file))
     if isinstance(file, ModbusFile):
-        found += _modbus_faults(document, file)
+        found += [*_door_faults(document, file), *_modbus_faults(document, file)]
     elif isinstance(file, Dlt645File):
         found += _dlt645_faults(document, file)
     else:
@@ -202,6 +223,19 @@ def _doubles(document: Document, file: ProfileFile) -> Iterator[Fault]:
             f"there is no point '{file.probe}'",
             f"Did you mean '{near[0]}'?" if near else "Name a point of this file.",
         )
+
+
+def _door_faults(document: Document, file: ModbusFile) -> Iterator[Fault]:
+    """Refuse a write path where there must be none; above all the house never moves a lift."""
+    for name, table in (("relay", file.relay), ("card", file.card)):
+        if table is not None and file.kind != "door":
+            message = f"a device of kind '{file.kind}' has no [{name}]"
+            yield document.fault((name,), message, "Only a door is opened and has a reader; everything else is read.")
+    if file.card is not None:
+        places = [file.card.counter, file.card.bits, *range(file.card.number, file.card.number + 4)]
+        if len(set(places)) != len(places) or max(places) - min(places) >= MAX_CARD_SPAN:
+            message = f"the six registers must differ and lie within {MAX_CARD_SPAN}, to be read at one time"
+            yield document.fault(("card",), message, "Correct the addresses.")
 
 
 def _modbus_faults(document: Document, file: ModbusFile) -> Iterator[Fault]:

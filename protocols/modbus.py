@@ -115,6 +115,11 @@ def encode_read_request(function: int, address: int, count: int) -> bytes:
     return struct.pack(">BHH", function, address, count)
 
 
+def encode_write_request(function: int, address: int, value: int) -> bytes:
+    """Write one coil (0 or 1) or one register; gives a PDU, which its answer repeats."""
+    return struct.pack(">BHH", function, address, 0xFF00 * value if function == WRITE_COIL else value)
+
+
 def encode_read_registers_response(function: int, words: Sequence[int]) -> bytes:
     """Answer with registers; gives a PDU, the simulator's side."""
     return struct.pack(f">BB{len(words)}H", function, 2 * len(words), *words)

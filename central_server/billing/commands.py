@@ -20,10 +20,11 @@ from central_server.billing.service import get_bill, list_bills, run_bills
 from central_server.billing.tariff import load_tariff, load_tariffs, nearest
 from central_server.billing.text import bill_lines, page_lines, run_lines, tier_lines
 from central_server.billing.trace import priced_json
-from central_server.billing.view import BillPage, BillView
+from central_server.billing.view import BillPage, BillView, Wanted
 from central_server.context import open_context
 from central_server.db import Database
 from central_server.errors import CentralError, UsageError
+from central_server.rbac import system
 from protocols.toml import SettingsError
 
 tariff_app = typer.Typer(name="tariff", help="Check tariff files and quote prices.", no_args_is_help=True)
@@ -150,7 +151,7 @@ def run(
             site=site,
             through=until,
             is_dry_run=is_dry_run,
-            created_by="central bill run",
+            actor=system("command line"),
         )
 
     result = _on_database(ctx, as_json, work)
@@ -171,7 +172,7 @@ def show(
 
     async def work(db: Database) -> BillView | None:
         async with db.read() as conn:
-            return await get_bill(conn, number)
+            return await get_bill(conn, system("command line"), number)
 
     found = _on_database(ctx, as_json, work)
     if found is None:
@@ -195,7 +196,7 @@ def list_issued(
 
     async def work(db: Database) -> BillPage:
         async with db.read() as conn:
-            return await list_bills(conn, search=search, period=period, limit=limit, offset=offset)
+            return await list_bills(conn, system("command line"), Wanted(search, period), limit=limit, offset=offset)
 
     page = _on_database(ctx, as_json, work)
     if as_json:

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from itertools import pairwise
 from typing import NamedTuple
 
+from central_server.billing import words
 from central_server.billing.model import RegisterWentBack, Tariff, Version, consumption, price
 from central_server.billing.money import EXACT, plain
 from central_server.billing.period import Period, to_iso
@@ -22,11 +23,17 @@ _STALE_MS = STALE_AFTER // timedelta(milliseconds=1)
 
 
 class Park(Exception):
-    """A metering point that cannot be billed in this run; ``key`` is for programs, the text for people."""
+    """A metering point that cannot be billed in this run; ``key`` is for programs, the text for people.
 
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(reason)
-        self.key, self.reason = key, reason
+    Shape: ``text`` is a msgid of billing/words.py; a field that is an int is an instant in ms since the epoch.
+    """
+
+    def __init__(self, key: str, text: str, **fields: str | int) -> None:
+        self.key, self.text, self.fields = key, text, fields
+        self.reason = text.format(
+            **{name: to_iso(value) if isinstance(value, int) else value for name, value in fields.items()}
+        )
+        super().__init__(self.reason)
 
 
 class Installed(NamedTuple):
@@ -105,12 +112,15 @@ def spans(point: Point, through_at: int) -> list[Span]:
     """
     begun = sorted((each for each in point.installed if each.from_at < through_at), key=lambda each: each.from_at)
     if not begun:
-        raise Park("no_meter", "no meter is installed; add an installation to the records")
+        raise Park("no_meter", words.NO_METER)
     for before, after in pairwise(begun):
         if before.to_at is None or before.to_at > after.from_at:
             raise Park(
                 "overlapping_installations",
-                f"{before.meter} still serves when {after.meter} begins ({to_iso(after.from_at)}); end the first installation",
+                words.STILL_SERVES,
+                before=str(before.meter),
+                after=str(after.meter),
+                begins=after.from_at,
             )
     closed = point.billed.closing.at if point.billed else None
     return [
@@ -126,11 +136,10 @@ def series_of(installed: Installed, tariff: Tariff) -> int:
     Raises: Park.
     """
     if installed.series_id is None:
-        raise Park("never_heard", f"{installed.meter} has never been received; check the gateway and the device's name")
+        raise Park("never_heard", words.NEVER_HEARD, meter=str(installed.meter))
     if installed.unit != tariff.unit:
-        raise Park(
-            "wrong_unit", f"tariff '{tariff.code}' prices {tariff.unit}, but {installed.meter} counts {installed.unit}"
-        )
+        counted = {"meter": str(installed.meter), "counted": str(installed.unit)}
+        raise Park("wrong_unit", words.WRONG_UNIT, tariff=tariff.code, wanted=tariff.unit, **counted)
     return installed.series_id
 
 
@@ -152,17 +161,17 @@ def check_reads(
 
     Raises: Park for a read that is missing or too old.
     """
-    meter, until = span.installed.meter, to_iso(span.until)
-    if closing is None or span.until - closing.at > _STALE_MS:
-        last = f"the last good one is of {to_iso(closing.at)}" if closing else "there is none at all"
-        hours = int(STALE_AFTER.total_seconds()) // 3600
-        raise Park("no_closing_read", f"{meter} has no good reading within {hours} h before {until}; {last}")
+    meter = str(span.installed.meter)
+    hours = str(int(STALE_AFTER.total_seconds()) // 3600)
+    if closing is None:
+        raise Park("no_closing_read", words.NO_READ_AT_ALL, meter=meter, hours=hours, until=span.until)
+    if span.until - closing.at > _STALE_MS:
+        told = {"until": span.until, "last": closing.at}
+        raise Park("no_closing_read", words.NO_CLOSING_READ, meter=meter, hours=hours, **told)
     if opening is None or closing.at <= opening.at:
         if span.has_ended and opening is not None and opening == before:
             return None
-        raise Park(
-            "one_read_only", f"{meter} has no good reading between its opening read and {until}; two make a bill"
-        )
+        raise Park("one_read_only", words.ONE_READ_ONLY, meter=meter, until=span.until)
     return opening, closing
 
 
@@ -225,17 +234,13 @@ def multiplier_of(installed: Installed) -> Decimal:
         and abs(multiplier.adjusted()) <= 9
     ):
         return multiplier
-    raise Park(
-        "bad_multiplier", f"{installed.meter} has the multiplier '{installed.multiplier}'; it is a number above zero"
-    )
+    told = {"meter": str(installed.meter), "multiplier": installed.multiplier}
+    raise Park("bad_multiplier", words.BAD_MULTIPLIER, **told)
 
 
 def went_back(meter: Meter, before: Decimal, after: Decimal) -> Park:
     """Say that a register decreased: a swap, a rollover or a bad reading, and billed as none of them."""
-    return Park(
-        "register_went_back",
-        f"{meter} went back from {plain(before)} to {plain(after)}; suspect, nothing is billed from it until it is explained",
-    )
+    return Park("register_went_back", words.WENT_BACK, meter=str(meter), before=plain(before), after=plain(after))
 
 
 def version_for(tariff: Tariff, period: Period) -> Version:
@@ -246,7 +251,8 @@ def version_for(tariff: Tariff, period: Period) -> Version:
     version = tariff.version_on(period.first_day)
     if version is None:
         first = tariff.versions[0].valid_from
-        raise Park("tariff_not_in_force", f"tariff '{tariff.code}' begins on {first}, after {period.first_day}")
+        told = {"tariff": tariff.code, "first": first.isoformat(), "day": period.first_day.isoformat()}
+        raise Park("tariff_not_in_force", words.NOT_IN_FORCE, **told)
     return version
 
 

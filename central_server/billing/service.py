@@ -1,13 +1,13 @@
 """Billing's use cases: run a period, list bills, show one. The only door for other slices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.billing import issued, store
+from central_server.billing import issued, store, words
 from central_server.billing.model import Tariff
 from central_server.billing.period import Period, to_iso, to_ms
 from central_server.billing.plan import (
@@ -31,11 +31,13 @@ from central_server.billing.run import Bill, Parked, RunResult, SiteRun
 from central_server.billing.store import Site, Unit
 from central_server.billing.tariff import nearest
 from central_server.billing.trace import Meter, Read
-from central_server.billing.view import BillPage, BillView
+from central_server.billing.view import BillPage, BillSummary, BillView, Wanted
 from central_server.db import Database
 from central_server.errors import Busy, Conflict, UsageError
+from central_server.rbac import Actor
 
 _ATTEMPTS = 5
+EVERY_BILL = Wanted()
 
 
 async def run_bills(
@@ -47,25 +49,33 @@ async def run_bills(
     site: str | None = None,
     through: int | None = None,
     is_dry_run: bool = False,
-    created_by: str = "",
+    expect: str | None = None,
+    actor: Actor,
 ) -> RunResult:
     """Issue the bills of a period, all of them in one transaction or none.
 
     Planning reads one snapshot without holding up ingest; issuing compares that no line has been
     written since and plans anew if one has. A point billed through the window's end is left alone.
 
+    Shape: ``expect`` is the output hash of a dry run that a person has looked at; other bills are not issued.
     Units: ``through`` in ms since the epoch. Raises: Conflict, Busy; UsageError for an unknown site.
     """
     for _ in range(_ATTEMPTS):
         async with db.read() as conn:
             seen = await store.newest_line(conn)
-            result = await _plan(conn, period, tariffs, site, through, to_ms(now), is_dry_run)
+            sites = await _sites(conn, actor, site)
+            result = await _plan(conn, period, tariffs, sites, through, to_ms(now), is_dry_run)
+        if expect is not None and result.output_hash != expect:
+            raise Conflict(
+                "billing_moved",
+                "Meanwhile something has changed what would be issued. Look at it again, then issue it.",
+            )
         if is_dry_run or not result.bills:
             return result
         try:
             async with db.write() as conn:
                 if await store.newest_line(conn) == seen:
-                    await store.issue(conn, result, to_ms(now), created_by)
+                    await store.issue(conn, result, to_ms(now), actor)
                     return result
         except IntegrityError:
             # A database that lets two write at once says so here; anything else is a fault to show.
@@ -80,31 +90,39 @@ async def _has_moved(db: Database, seen: int) -> bool:
 
 
 async def list_bills(
-    conn: AsyncConnection, *, search: str = "", period: str | None = None, limit: int = 50, offset: int = 0
+    conn: AsyncConnection, actor: Actor, wanted: Wanted = EVERY_BILL, *, limit: int = 50, offset: int = 0
 ) -> BillPage:
-    """Give a page of bills, newest first; ``search`` looks in number, unit and owner."""
-    return await issued.bill_page(conn, search, period, limit, offset)
+    """Give a page of the bills that the actor sees, newest first; what is overdue, the longest due first."""
+    return await issued.bill_page(conn, actor, wanted, limit, offset)
 
 
-async def get_bill(conn: AsyncConnection, number: str) -> BillView | None:
-    """Give a bill with its lines and their evidence, None for an unknown number."""
-    return await issued.bill_view(conn, number)
+async def bills_of_units(conn: AsyncConnection, unit_ids: Sequence[int]) -> list[BillSummary]:
+    """Give the bills of units for whoever may see those, newest first."""
+    return await issued.bills_of_units(conn, unit_ids)
+
+
+async def get_bill(conn: AsyncConnection, actor: Actor, number: str) -> BillView | None:
+    """Give a bill with its lines and their evidence, None for an unknown number or another's site."""
+    return await issued.bill_view(conn, actor, number)
+
+
+async def _sites(conn: AsyncConnection, actor: Actor, code: str | None) -> list[Site]:
+    if sites := await store.sites(conn, actor, code):
+        return sites
+    if code is None:
+        raise UsageError("billing_no_site", "There is no site; import records first.")
+    raise UsageError("billing_unknown_site", "There is no site '{site}'.", site=code)
 
 
 async def _plan(
     conn: AsyncConnection,
     period: Period,
     tariffs: Mapping[str, Tariff],
-    code: str | None,
+    sites: Sequence[Site],
     through: int | None,
     now: int,
     is_dry_run: bool,
 ) -> RunResult:
-    sites = await store.sites(conn, code)
-    if not sites:
-        if code is None:
-            raise UsageError("billing_no_site", "There is no site; import records first.")
-        raise UsageError("billing_unknown_site", "There is no site '{site}'.", site=code)
     windows = [_window(site, period, through, now) for site in sites]
     number = await store.bill_count(conn, period)
     runs: list[SiteRun] = []
@@ -162,8 +180,8 @@ async def _plan_site(
             try:
                 lines.extend(await _plan_point(conn, point, window, tariffs, shared))
             except Park as why:
-                parked.append(Parked(point.code, unit.code, why.key, why.reason))
-        if lines:
+                parked.append(Parked(point.code, unit.code, why))
+        if lines or unit.charges:
             number += 1
             bills.append(_bill(unit, lines, window, number))
     waiting = await store.waiting_batches(conn, site)
@@ -171,7 +189,8 @@ async def _plan_site(
 
 
 def _bill(unit: Unit, lines: list[Line], window: Window, number: int) -> Bill:
-    return Bill(f"B-{window.period}-{number:04d}", unit.id, unit.code, unit.owner, tuple(lines), window.through_at)
+    named = f"B-{window.period}-{number:04d}", unit.id, unit.code, unit.owner
+    return Bill(*named, tuple(lines), unit.charges, window)
 
 
 async def _plan_point(
@@ -184,9 +203,7 @@ async def _plan_point(
     before, meter_before = (point.billed.closing, point.billed.meter) if point.billed else (None, None)
     for span in spans(point, window.through_at):
         if span.installed.meter in shared:
-            raise Park(
-                "shared_meter", f"{span.installed.meter} is claimed by two metering points at once; correct the records"
-            )
+            raise Park("shared_meter", words.SHARED_METER, meter=str(span.installed.meter))
         reads = await _reads(conn, span, tariff, carried_read(span, before, meter_before))
         if reads is None:
             continue
@@ -213,6 +230,7 @@ async def _reads(conn: AsyncConnection, span: Span, tariff: Tariff, carried: Rea
 def _tariff(point: Point, tariffs: Mapping[str, Tariff]) -> Tariff:
     if found := tariffs.get(point.tariff_code):
         return found
-    near = nearest(point.tariff_code, tariffs)
-    hint = f"did you mean '{near}'?" if near else f"the known ones are {', '.join(sorted(tariffs)) or 'none'}"
-    raise Park("unknown_tariff", f"there is no tariff '{point.tariff_code}'; {hint}")
+    if near := nearest(point.tariff_code, tariffs):
+        raise Park("unknown_tariff", words.UNKNOWN_TARIFF_NEAR, tariff=point.tariff_code, near=near)
+    known = ", ".join(sorted(tariffs)) or "none"
+    raise Park("unknown_tariff", words.UNKNOWN_TARIFF, tariff=point.tariff_code, known=known)

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from central_server import audit
 from central_server.billing.canonical import canonical_json
+from central_server.billing.charge import Charge, charged_units, waiting_charges
 from central_server.billing.money import EXACT
 from central_server.billing.period import Period, local_day
 from central_server.billing.plan import Billed, Installed, Point, Window
-from central_server.billing.run import RunResult, SiteRun, line_row, totals
+from central_server.billing.run import Bill, RunResult, SiteRun, totals
 from central_server.billing.trace import BatchRef, Meter, Read
+from central_server.rbac import Actor
 from central_server.schema import (
     batch,
     bill,
@@ -25,8 +28,8 @@ from central_server.schema import (
     gateway,
     installation,
     metering_point,
-    owner,
     ownership,
+    person,
     reading,
     series,
     site,
@@ -53,17 +56,18 @@ class Site(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A unit with its metering points; ``owner`` is empty where nobody is recorded."""
+    """A unit with its metering points and waiting charges; ``owner`` is empty where nobody is recorded."""
 
     id: int
     code: str
     owner: str
     points: tuple[Point, ...]
+    charges: tuple[Charge, ...] = ()
 
 
-async def sites(conn: AsyncConnection, code: str | None) -> list[Site]:
-    """Give all sites, or the one with a code."""
-    query = select(site.c.id, site.c.code, site.c.zone).order_by(site.c.code)
+async def sites(conn: AsyncConnection, actor: Actor, code: str | None) -> list[Site]:
+    """Give all sites the actor sees, or the one with a code."""
+    query = select(site.c.id, site.c.code, site.c.zone).where(actor.sees_site(site.c.id)).order_by(site.c.code)
     if code is not None:
         query = query.where(site.c.code == code)
     return [Site(*row) for row in await conn.execute(query)]
@@ -90,19 +94,20 @@ async def waiting_batches(conn: AsyncConnection, where: Site) -> int:
 
 
 async def units(conn: AsyncConnection, where: Site, window: Window) -> list[Unit]:
-    """Load a site's units that have metering points, in the order of their codes."""
+    """Load a site's units that have metering points or waiting charges, in the order of their codes."""
     installed, billed = await _installed(conn, where), await _billed(conn, where)
     used, owners = await _used(conn, where, window.period), await _owners(conn, where, window)
-    query = select(
-        unit.c.id.label("unit_id"),
-        unit.c.code.label("unit_code"),
-        metering_point.c.id,
-        metering_point.c.code,
-        metering_point.c.kind,
-        metering_point.c.tariff,
-    ).order_by(building.c.code, unit.c.code, metering_point.c.code)
+    charges: dict[int, list[Charge]] = {}
+    for each in await waiting_charges(conn, where.id, str(window.period)):
+        charges.setdefault(each.unit_id, []).append(each)
     found: dict[int, Unit] = {}
-    for row in await conn.execute(_of_site(query, where)):
+    for row in await conn.execute(_units(where, window.period)):
+        before = found.get(row.unit_id) or Unit(
+            row.unit_id, row.unit_code, "、".join(owners.get(row.unit_id, ())), (), tuple(charges.get(row.unit_id, ()))
+        )
+        found[row.unit_id] = before
+        if row.id is None:
+            continue
         point = Point(
             id=row.id,
             code=row.code,
@@ -112,7 +117,6 @@ async def units(conn: AsyncConnection, where: Site, window: Window) -> list[Unit
             billed=billed.get(row.id),
             used_in=used.get(row.id, {}),
         )
-        before = found.get(row.unit_id) or Unit(row.unit_id, row.unit_code, "、".join(owners.get(row.unit_id, ())), ())
         found[row.unit_id] = before._replace(points=(*before.points, point))
     return list(found.values())
 
@@ -166,14 +170,14 @@ async def step_back(conn: AsyncConnection, series_id: int, opening: Read, until:
     return None
 
 
-async def issue(conn: AsyncConnection, result: RunResult, now: int, created_by: str) -> None:
+async def issue(conn: AsyncConnection, result: RunResult, now: int, actor: Actor) -> None:
     """Write a run's bills; the caller's transaction makes them all or none."""
     for each in result.sites:
         if each.bills:
-            await _issue_site(conn, each, now, created_by)
+            await _issue_site(conn, each, now, actor)
 
 
-async def _issue_site(conn: AsyncConnection, run: SiteRun, now: int, created_by: str) -> None:
+async def _issue_site(conn: AsyncConnection, run: SiteRun, now: int, actor: Actor) -> None:
     zone = ZoneInfo((await conn.execute(select(site.c.zone).where(site.c.id == run.site_id))).scalar_one())
     written = await conn.execute(
         insert(bill_run)
@@ -182,7 +186,7 @@ async def _issue_site(conn: AsyncConnection, run: SiteRun, now: int, created_by:
             period=str(run.window.period),
             through_at=run.window.through_at,
             created_at=now,
-            created_by=created_by,
+            created_by=actor.login,
             input_hash=run.input_hash,
             output_hash=run.output_hash,
             totals=canonical_json(totals(run)),
@@ -209,12 +213,20 @@ async def _issue_site(conn: AsyncConnection, run: SiteRun, now: int, created_by:
     await conn.execute(insert(bill), bills)
     numbers = select(bill.c.number, bill.c.id).where(bill.c.run_id == run_id)
     ids = {row.number: row.id for row in await conn.execute(numbers)}
-    lines = [
-        {"bill_id": ids[each.number], "metering_point_id": line.point.id, **_stored(line_row(position, line))}
-        for each in run.bills
-        for position, line in enumerate(each.lines, start=1)
+    await conn.execute(insert(bill_line), [row for each in run.bills for row in _lines(each, ids[each.number])])
+    subject = f"run:{run_id}"
+    period, total = str(run.window.period), sum(each.total_fen for each in run.bills)
+    await audit.note(
+        conn, actor, "bills.issue", subject, site=run.site_code, period=period, bills=len(bills), total_fen=total
+    )
+
+
+def _lines(each: Bill, bill_id: int) -> list[dict[str, Any]]:
+    points = [*(line.point.id for line in each.lines), *(None for _ in each.charges)]
+    return [
+        {"bill_id": bill_id, "metering_point_id": point, **_stored(row)}
+        for point, row in zip(points, each.rows, strict=True)
     ]
-    await conn.execute(insert(bill_line), lines)
 
 
 def _stored(row: dict[str, Any]) -> dict[str, Any]:
@@ -320,8 +332,8 @@ async def _owners(conn: AsyncConnection, where: Site, window: Window) -> dict[in
     """Name who owns each unit on the last day that is billed."""
     day = local_day(window.through_at - 1, ZoneInfo(where.zone)).isoformat()
     query = (
-        select(ownership.c.unit_id, owner.c.name)
-        .join(owner, ownership.c.owner_id == owner.c.id)
+        select(ownership.c.unit_id, person.c.name)
+        .join(person, ownership.c.owner_id == person.c.id)
         .join(unit, ownership.c.unit_id == unit.c.id)
         .join(building, unit.c.building_id == building.c.id)
         .where(
@@ -329,7 +341,7 @@ async def _owners(conn: AsyncConnection, where: Site, window: Window) -> dict[in
             ownership.c.from_on <= day,
             or_(ownership.c.to_on.is_(None), ownership.c.to_on > day),
         )
-        .order_by(owner.c.code)
+        .order_by(person.c.code)
     )
     owners: dict[int, list[str]] = {}
     for row in await conn.execute(query):
@@ -337,12 +349,27 @@ async def _owners(conn: AsyncConnection, where: Site, window: Window) -> dict[in
     return owners
 
 
-def _of_site(query: Select[Any], where: Site) -> Select[Any]:
-    return query.select_from(
-        metering_point.join(unit, metering_point.c.unit_id == unit.c.id).join(
-            building, unit.c.building_id == building.c.id
+def _units(where: Site, period: Period) -> Select[Any]:
+    return (
+        select(
+            unit.c.id.label("unit_id"),
+            unit.c.code.label("unit_code"),
+            metering_point.c.id,
+            metering_point.c.code,
+            metering_point.c.kind,
+            metering_point.c.tariff,
         )
-    ).where(building.c.site_id == where.id)
+        .select_from(
+            unit.join(building, unit.c.building_id == building.c.id).outerjoin(
+                metering_point, metering_point.c.unit_id == unit.c.id
+            )
+        )
+        .where(
+            building.c.site_id == where.id,
+            or_(metering_point.c.id.is_not(None), unit.c.id.in_(charged_units(where.id, str(period)))),
+        )
+        .order_by(building.c.code, unit.c.code, metering_point.c.code)
+    )
 
 
 def _reads() -> Select[Any]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from central_server.billing.canonical import canonical_json
 from central_server.billing.money import plain, yuan
 from central_server.billing.run import RunResult
 from central_server.billing.view import BillPage, BillView, LineView
+from central_server.billing.words import CHARGES, said
 
 
 def run_lines(result: RunResult, seconds: str) -> Iterator[str]:
@@ -39,7 +41,7 @@ def bill_lines(bill: BillView) -> Iterator[str]:
     """Print a bill and why it amounts to what it does."""
     head = bill.summary
     yield f"{head.number}  {head.period}  unit {head.unit} ({bill.building})  {head.owner}".rstrip()
-    yield f"total {yuan(head.total_fen)} yuan, due {head.due_on}"
+    yield f"total {yuan(head.total_fen)} yuan, due {head.due_on}, paid {yuan(head.paid_fen)} ({head.reference})"
     for line in bill.lines:
         yield ""
         yield from _line(line)
@@ -47,6 +49,10 @@ def bill_lines(bill: BillView) -> Iterator[str]:
 
 def _line(line: LineView) -> Iterator[str]:
     trace = line.trace
+    if line.source_key is not None:
+        yield f"{line.position}. {said(trace['description'], CHARGES)}  {yuan(line.amount_fen)} yuan"
+        yield f"   charge {line.source_key} of {trace['period']}: {canonical_json(trace['evidence'])}"
+        return
     yield f"{line.position}. {line.description_key}  {plain(line.quantity)} {line.unit}  {yuan(line.amount_fen)} yuan"
     yield f"   meter {trace['meter']['gateway']}/{trace['meter']['device']} {trace['register']}, metering point {line.point}"
     for name in ("opening", "closing"):

@@ -7,14 +7,16 @@ from decimal import Decimal
 from aiohttp import web
 
 from central_server.billing import service as billing
-from central_server.billing.view import BillView, LineView
+from central_server.billing import words as billing_words
+from central_server.billing.view import BillView, LineView, Wanted
 from central_server.dashboard import queries, words
 from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import fit, page_number
 from central_server.dashboard.show import Show
 from central_server.errors import NotFound
-from central_server.web import DB
+from central_server.web import DB, actor_of
 
+STATES = ("open", "overdue")
 _PAGE = 50
 _BAR = 240
 
@@ -30,29 +32,37 @@ class TierPart:
 
 @dataclass(frozen=True, slots=True)
 class LinePage:
-    """A bill line with what its page shows beside it."""
+    """A bill line with what its page shows beside it; ``steps`` are a charge's own: what, and how much in fen."""
 
     line: LineView
     name: str
     parts: tuple[TierPart, ...]
+    steps: tuple[tuple[str, int | None], ...] = ()
 
 
 async def bill_list(request: web.Request) -> web.StreamResponse:
     """List bills, newest first."""
     number = page_number(request.query.get("page", "1"))
-    search, period = request.query.get("q", ""), request.query.get("period") or None
+    show, actor = show_for(request), actor_of(request)
+    state = request.query.get("state", "")
+    wanted = Wanted(
+        search=request.query.get("q", ""),
+        period=request.query.get("period") or None,
+        state=state if state in STATES else "",
+        on=show.local(show.now).date().isoformat(),
+    )
     async with request.app[DB].read() as conn:
-        found = await billing.list_bills(conn, search=search, period=period, limit=_PAGE, offset=(number - 1) * _PAGE)
-        every = await billing.list_bills(conn, limit=1)
+        found = await billing.list_bills(conn, actor, wanted, limit=_PAGE, offset=(number - 1) * _PAGE)
+        every = await billing.list_bills(conn, actor, limit=1)
     return await page(
         request,
         "bills.html",
-        show_for(request),
+        show,
         paged=fit(found.items, found.total, number, _PAGE),
         has_any=every.total > 0,
-        search=search,
-        period=period,
-        valid_period=_month(period, show_for(request)),
+        wanted=wanted,
+        owed_fen=found.owed_fen,
+        valid_period=_month(wanted.period, show),
     )
 
 
@@ -66,7 +76,7 @@ def _month(period: str | None, show: Show) -> str | None:
 async def bill(request: web.Request) -> web.StreamResponse:
     """Show one bill."""
     async with request.app[DB].read() as conn:
-        found = await billing.get_bill(conn, request.match_info["number"])
+        found = await billing.get_bill(conn, actor_of(request), request.match_info["number"])
         if found is None:
             raise NotFound("no_bill", "There is no bill of this number.")
         site = await queries.site_of(conn, found.summary.site)
@@ -79,18 +89,25 @@ async def bill(request: web.Request) -> web.StreamResponse:
         site=site,
         lines=[_line(line, show) for line in found.lines],
         last_day=_last_day(found, show),
-        reads=sum(read.batch is not None for line in found.lines for read in (line.opening, line.closing)),
+        reads=sum(bool(read and read.batch) for line in found.lines for read in (line.opening, line.closing)),
     )
 
 
 def _line(line: LineView, show: Show) -> LinePage:
-    name = words.LINES.get(line.description_key)
-    return LinePage(line, show.language.gettext(name) if name else line.description_key, _parts(line))
+    if line.source_key is not None:
+        steps = line.trace["evidence"].get("steps", ())
+        said = tuple(
+            (billing_words.said(each, billing_words.STEPS, show.language), each.get("amount_fen")) for each in steps
+        )
+        name = billing_words.said(line.trace["description"], billing_words.CHARGES, show.language)
+        return LinePage(line, name, (), said)
+    known = words.LINES.get(line.description_key)
+    return LinePage(line, show.language.gettext(known) if known else line.description_key, _parts(line))
 
 
 def _parts(line: LineView) -> tuple[TierPart, ...]:
     """Lay the tiers side by side, as wide as they were used."""
-    quantities = [Decimal(tier["quantity"]) for tier in line.trace["tiers"]]
+    quantities = [Decimal(tier["quantity"]) for tier in line.trace.get("tiers", ())]
     whole = sum(quantities, Decimal(0))
     if len(quantities) < 2 or not whole:
         return ()

@@ -7,6 +7,7 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from babel.core import Locale
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -45,11 +46,17 @@ def languages() -> dict[str, Language]:
 
 
 def _catalogue(name: str) -> GNUTranslations:
-    source = LOCALE / name / "LC_MESSAGES" / "gatehouse.po"
-    with source.open("rb") as file:
-        catalogue = read_po(file, locale=name)
+    """Put a language's catalogues together, one file a slice."""
+    whole: Catalog = Catalog(locale=name)
+    for source in sorted((LOCALE / name / "LC_MESSAGES").glob("*.po")):
+        with source.open("rb") as file:
+            part = read_po(file, locale=name)
+        whole.header_comment, whole.mime_headers = part.header_comment, part.mime_headers
+        for message in part:
+            if message.id:
+                whole[message.id] = message
     compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, whole)
     compiled.seek(0)
     return GNUTranslations(compiled)
 

@@ -17,18 +17,39 @@ from central_server.dashboard.assets import asset_url
 from central_server.dashboard.i18n import N_, Language, languages, preferred
 from central_server.dashboard.show import AGES, Show
 from central_server.errors import CentralError
-from central_server.web import CONFIG, DB, SESSION
+from central_server.form import EMPTY
+from central_server.rbac import Right
+from central_server.web import CONFIG, DB, SESSION, actor_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 LANGUAGE_COOKIE, THEME_COOKIE = "gatehouse_language", "gatehouse_theme"
 THEMES = ("light", "dark")
 
-# Each place: its address, its icon, its name. Only what works has an entry.
+# Each place: its address, its icon, its name, and the right to it. Shown are those whose page exists.
 PLACES = (
-    ("/", "overview", N_("Overview")),
-    ("/alarms", "alarms", N_("Alarms")),
-    ("/devices", "devices", N_("Devices")),
-    ("/bills", "bills", N_("Billing")),
+    ("/", "overview", N_("Overview"), Right.OVERVIEW_SEE),
+    ("/work", "orders", N_("My work"), Right.ORDERS_WORK),
+    ("/rounds", "inspection", N_("My rounds"), Right.INSPECTION_WALK),
+    ("/alarms", "alarms", N_("Alarms"), Right.ALARMS_SEE),
+    ("/devices", "devices", N_("Devices"), Right.DEVICES_SEE),
+    ("/doors", "door", N_("Doors"), Right.DOORS_SEE),
+    ("/lifts", "lift", N_("Lifts"), Right.LIFTS_SEE),
+    ("/visitors", "visitors", N_("Visitors"), Right.VISITORS_SEE),
+    ("/orders", "orders", N_("Work orders"), Right.ORDERS_SEE),
+    ("/inspection", "inspection", N_("Inspection"), Right.INSPECTION_SEE),
+    ("/bills", "bills", N_("Billing"), Right.BILLS_SEE),
+    ("/payments", "payments", N_("Payments"), Right.BILLS_SEE),
+    ("/parking", "parking", N_("Parking"), Right.PARKING_SEE),
+    ("/notices", "notices", N_("Notices"), Right.NOTICES_WRITE),
+    ("/records", "records", N_("Records"), Right.RECORDS_SEE),
+    ("/reports", "reports", N_("Reports"), Right.REPORTS_SEE),
+    ("/accounts", "accounts", N_("Accounts"), Right.ACCOUNTS_SEE),
+    ("/audit", "audit", N_("Audit"), Right.AUDIT_SEE),
+    ("/home", "house", N_("Home"), Right.HOME),
+    ("/home/bills", "bills", N_("My bills"), Right.HOME),
+    ("/home/faults", "orders", N_("My faults"), Right.HOME),
+    ("/home/notices", "notices", N_("Notices"), Right.HOME),
+    ("/home/visitors", "visitors", N_("My visitors"), Right.HOME),
 )
 
 _HTMX = {
@@ -99,6 +120,8 @@ def render(request: web.Request, template: str, show: Show, status: int = 200, *
             languages=languages(),
             theme=theme if theme in THEMES else "",
             account=request.get(SESSION),
+            typed=context.pop("typed", EMPTY),
+            problems=context.pop("problems", {}),
             ages=json.dumps({key: language.gettext(text) for key, text in AGES.items()}, ensure_ascii=False),
             **context,
         )
@@ -112,8 +135,11 @@ async def page(request: web.Request, template: str, show: Show, status: int = 20
     counts = await alarms.counts(db)
     async with db.read() as conn:
         device_count = await queries.device_count(conn)
+    actor = actor_of(request)
+    known = {resource.canonical for resource in request.app.router.resources()}
     frame = {
-        "places": PLACES,
+        "places": [place for place in PLACES if actor.may(place[3]) and place[0] in known],
+        "may": lambda right: actor.may(Right(right)),
         "counts": counts,
         "waiting": sum(counts.values()),
         "device_count": device_count,

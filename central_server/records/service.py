@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.clock import now_ms
+from central_server.crypto import blind
 from central_server.db import Database
 from central_server.records import store
 from central_server.records.model import Installation, MeteringPoint, RecordsFile, Unit
@@ -114,7 +115,8 @@ async def _import_all(work: _Import, tariffs: Collection[str]) -> None:
             row = {"site_id": parent, "code": building.code}
             work.ids["building"][key] = await work.put("building", row, {"name": building.name})
     for owner in records.owner:
-        work.ids["owner"][(owner.code,)] = await work.put("owner", {"code": owner.code}, {"name": owner.name})
+        name = {"name": owner.name, "name_index": blind(work.connection, owner.name, "name")}
+        work.ids["owner"][(owner.code,)] = await work.put("owner", {"code": owner.code}, name)
     for index, unit in enumerate(records.unit):
         await _import_unit(work, index, unit)
     for index, point in enumerate(records.metering_point):

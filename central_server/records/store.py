@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import building, installation, metering_point, owner, ownership, site, unit
+from central_server.schema import building, installation, metering_point, ownership, person, site, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ async def overlapping(connection: AsyncConnection, metering_point_id: int, from_
 TABLES = {
     "site": site,
     "building": building,
-    "owner": owner,
+    "owner": person,
     "unit": unit,
     "ownership": ownership,
     "metering_point": metering_point,

@@ -172,12 +172,14 @@ function hearGateway(message) {
   refreshIn(1000);
 }
 
+const REFRESHING = new Set(["alarms", "orders", "inspection", "doors", "lifts", "visitors", "notices"]);
+
 function receive(message) {
   hasHeard = true;
   heardAt = Date.now();
   if (message.type === "beat") skew = message.at - Date.now();
   if (message.type === "values") message.items.forEach(show);
-  if (message.type === "alarms") refreshIn(200);
+  if (REFRESHING.has(message.type)) refreshIn(200);
   if (message.type === "gateway") hearGateway(message);
   if (message.type === "signed-out") isSignedOut = true;
   if (message.type === "open") {

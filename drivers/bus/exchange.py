@@ -36,13 +36,30 @@ class ModbusRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ModbusWrite:
+    """Write one coil (function 5, value 0 or 1) or one register (function 6) of one Modbus unit.
+
+    Shape: the answer's payload is the device's own echo of address and value, already compared.
+    A bus carries it only where ``Bus.permit`` has named this very address. It is never repeated
+    by itself: a device whose answer was lost may have acted.
+    """
+
+    device_id: int
+    function: int
+    address: int
+    value: int
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameExchange:
     """Send one frame on a serial line and wait for the frame that answers it.
 
     Shape: ``framing`` names a scanner of ``protocols.stream``; ``request`` is what goes on the
     wire; ``accept`` takes a decoded frame and gives its payload. ``party`` names who is asked:
     after a timeout the same party is left in quiet until a late answer can no longer come,
-    unless ``is_unique``: the answer carries a number that only this request had.
+    unless ``is_unique``: the answer carries a number that only this request had. ``is_mirrored``
+    where a right answer is the request over again.
 
     Raises: ``accept`` raises ApplicationError or DeviceError for a refusal, another
     ProtocolError for a frame that answers something else.
@@ -55,9 +72,10 @@ class FrameExchange:
     timeout_s: float | None = None
     idle_s: float = 0.05
     is_unique: bool = False
+    is_mirrored: bool = False
 
 
-Exchange = ModbusRead | FrameExchange
+Exchange = ModbusRead | ModbusWrite | FrameExchange
 
 
 class Answer(NamedTuple):

@@ -8,17 +8,18 @@ live units because of a dead one, never begins.
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from drivers.bus.exchange import Clock, Exchange, ModbusRead, utc_now
+from drivers.bus.exchange import Clock, Exchange, ModbusRead, ModbusWrite, utc_now
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
 from drivers.bus.refusal import refusal
 from drivers.bus.settings import TcpSettings
 from drivers.errors import BusDown, DeviceOffline, DriverError
-from protocols.modbus import READ_COILS, READ_DISCRETES
+from protocols.modbus import READ_COILS, READ_DISCRETES, WRITE_COIL, encode_write_request
 
 # A peer that lost its power says nothing, and TCP waits a quarter of an hour before it notices.
 _SILENCES_TO_RECONNECT = 5
@@ -84,7 +85,7 @@ class ModbusTcpBus(Bus):
         self._wake.set()
 
     async def _exchange(self, exchange: Exchange) -> bytes:
-        if not isinstance(exchange, ModbusRead):
+        if not isinstance(exchange, ModbusRead | ModbusWrite):
             raise DriverError(f"The bus '{self.id}' carries Modbus only.")
         try:
             answer = await self._ask(exchange)
@@ -94,22 +95,16 @@ class ModbusTcpBus(Bus):
                 self._lose()
             raise
         self._silences = 0
-        return _payload(exchange, answer)
+        return _echo(exchange, answer) if isinstance(exchange, ModbusWrite) else _payload(exchange, answer)
 
-    async def _ask(self, read: ModbusRead) -> ModbusPDU:
+    async def _ask(self, exchange: ModbusRead | ModbusWrite) -> ModbusPDU:
         client = self._client
         if client is None or self._is_lost:
             raise BusDown(self._closed())
-        timeout = read.timeout_s or self._settings.timeout_s
-        call = {
-            1: client.read_coils,
-            2: client.read_discrete_inputs,
-            3: client.read_holding_registers,
-            4: client.read_input_registers,
-        }[read.function]
+        timeout = exchange.timeout_s or self._settings.timeout_s
         try:
             async with asyncio.timeout(timeout):
-                answer = await call(read.address, count=read.count, device_id=read.device_id)
+                answer = await _call(client, exchange)
         except TimeoutError:
             if self._is_lost:
                 raise BusDown(self._closed()) from None
@@ -128,6 +123,21 @@ class ModbusTcpBus(Bus):
         return f"{self._peer} has closed the connection; it is opened again by itself."
 
 
+def _call(client: AsyncModbusTcpClient, exchange: ModbusRead | ModbusWrite) -> Awaitable[ModbusPDU]:
+    """Choose the client's method for an exchange."""
+    if isinstance(exchange, ModbusWrite):
+        if exchange.function == WRITE_COIL:
+            return client.write_coil(exchange.address, bool(exchange.value), device_id=exchange.device_id)
+        return client.write_register(exchange.address, exchange.value, device_id=exchange.device_id)
+    read = {
+        1: client.read_coils,
+        2: client.read_discrete_inputs,
+        3: client.read_holding_registers,
+        4: client.read_input_registers,
+    }[exchange.function]
+    return read(exchange.address, count=exchange.count, device_id=exchange.device_id)
+
+
 def _pass_on_cancellation() -> None:
     """Raise the cancellation that the client swallows when an answer comes in the same moment.
 
@@ -139,12 +149,28 @@ def _pass_on_cancellation() -> None:
         raise asyncio.CancelledError
 
 
+def _check(exchange: ModbusRead | ModbusWrite, answer: ModbusPDU) -> None:
+    if answer.isError():
+        raise refusal(exchange.device_id, answer.exception_code)
+    if answer.dev_id != exchange.device_id or answer.function_code != exchange.function or not answer.transaction_id:
+        raise DeviceOffline("bad frame: an answer to something else", is_broken=True)
+
+
+def _echo(write: ModbusWrite, answer: ModbusPDU) -> bytes:
+    """Make sure that the device tells of the very write it was asked for."""
+    _check(write, answer)
+    value = int(answer.bits[0]) if write.function == WRITE_COIL else answer.registers[0]
+    if (answer.address, value) != (write.address, write.value):
+        raise DeviceOffline(
+            f"bad frame: a write of {value} to {answer.address} answers one of {write.value} to {write.address}",
+            is_broken=True,
+        )
+    return encode_write_request(write.function, write.address, write.value)[1:]
+
+
 def _payload(read: ModbusRead, answer: ModbusPDU) -> bytes:
     """Check an answer against its question and give its bytes."""
-    if answer.isError():
-        raise refusal(read.device_id, answer.exception_code)
-    if answer.dev_id != read.device_id or answer.function_code != read.function or not answer.transaction_id:
-        raise DeviceOffline("bad frame: an answer to something else", is_broken=True)
+    _check(read, answer)
     if read.function in (READ_COILS, READ_DISCRETES):
         # Bits come in whole bytes.
         if len(answer.bits) != (read.count + 7) // 8 * 8:

@@ -16,7 +16,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
-from drivers.bus.exchange import Answer, Clock, Exchange, Priority, utc_now
+from drivers.bus.exchange import Answer, Clock, Exchange, ModbusWrite, Priority, utc_now
 from drivers.bus.traffic import RoundTrips, Traffic
 from drivers.errors import BusDown, DriverError
 
@@ -56,6 +56,7 @@ class Bus(ABC):
         self._jobs: list[_Job] = []
         self._turns = itertools.count()
         self._wake = asyncio.Event()
+        self._permits: dict[tuple[int, int, int], range] = {}
         self._traffic = Traffic(asyncio.get_running_loop().time())
         self._group: asyncio.TaskGroup | None = None
         self._owner: asyncio.Task[None] | None = None
@@ -78,11 +79,18 @@ class Bus(ABC):
     def round_trips(self) -> RoundTrips:
         return self._traffic.round_trips()
 
+    def permit(self, device_id: int, function: int, address: int, values: range) -> None:
+        """Let one address of one device be written, with these values; nothing else ever goes out as a write."""
+        self._permits[device_id, function, address] = values
+
     async def execute(self, exchange: Exchange, priority: Priority = Priority.POLL) -> Answer:
         """Have one exchange carried out in its turn.
 
-        Raises: BusDown at once while the line is down; DeviceOffline, DeviceBusy, DeviceRefused.
+        Raises: BusDown at once while the line is down; DeviceOffline, DeviceBusy, DeviceRefused;
+        DriverError for a write that was not permitted.
         """
+        if isinstance(exchange, ModbusWrite):
+            self._check_permit(exchange)
         if self._has_tried and self._state is BusState.DOWN:
             raise BusDown(self._error or f"The bus '{self.id}' is down.")
         job = _Job(priority, next(self._turns), exchange, asyncio.get_running_loop().create_future())
@@ -161,6 +169,13 @@ class Bus(ABC):
         self._traffic.answered(start, end)
         if not job.answer.done():
             job.answer.set_result(Answer(payload, self._clock(), end - start))
+
+    def _check_permit(self, write: ModbusWrite) -> None:
+        if write.value not in self._permits.get((write.device_id, write.function, write.address), ()):
+            raise DriverError(
+                f"A write of {write.value} to address {write.address} of unit {write.device_id} (function "
+                f"{write.function}) is not permitted: its profile does not list it."
+            )
 
     def _turn(self, state: BusState, error: str | None) -> None:
         self._state, self._error, self._has_tried = state, error, True

@@ -1,8 +1,9 @@
 """Modbus RTU on a serial line, by the house's own codec."""
 
+from collections.abc import Callable
 from functools import partial
 
-from drivers.bus.exchange import FrameExchange, ModbusRead
+from drivers.bus.exchange import FrameExchange, ModbusRead, ModbusWrite
 from drivers.bus.refusal import refusal
 from protocols import modbus
 from protocols.errors import ApplicationError, MalformedFrame
@@ -12,17 +13,35 @@ _IDLE_CHARACTERS = 4
 _IDLE_S = 0.01
 
 
-def rtu_exchange(read: ModbusRead, byte_s: float) -> FrameExchange:
-    """Put a read in an RTU frame."""
-    pdu = modbus.encode_read_request(read.function, read.address, read.count)
+def rtu_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float) -> FrameExchange:
+    """Put a read or a write in an RTU frame."""
+    accept: Callable[[modbus.Frame], bytes]
+    if isinstance(exchange, ModbusWrite):
+        pdu = modbus.encode_write_request(exchange.function, exchange.address, exchange.value)
+        accept = partial(_accept_echo, exchange.device_id, pdu)
+    else:
+        pdu = modbus.encode_read_request(exchange.function, exchange.address, exchange.count)
+        accept = partial(_accept, exchange)
     return FrameExchange(
         framing="modbus-rtu",
-        party=f"unit {read.device_id}",
-        request=modbus.encode_rtu(modbus.Frame(read.device_id, pdu)),
-        accept=partial(_accept, read),
-        timeout_s=read.timeout_s,
+        party=f"unit {exchange.device_id}",
+        request=modbus.encode_rtu(modbus.Frame(exchange.device_id, pdu)),
+        accept=accept,
+        timeout_s=exchange.timeout_s,
         idle_s=max(_IDLE_S, _IDLE_CHARACTERS * byte_s),
+        is_mirrored=isinstance(exchange, ModbusWrite),
     )
+
+
+def _accept_echo(device_id: int, pdu: bytes, frame: modbus.Frame) -> bytes:
+    """Take the answer to a write, which repeats it."""
+    if frame.device_id != device_id:
+        raise MalformedFrame(f"unit {frame.device_id} answered instead of {device_id}")
+    if frame.pdu[0] == pdu[0] | 0x80 and len(frame.pdu) == 2:
+        raise refusal(device_id, frame.pdu[1])
+    if frame.pdu != pdu:
+        raise MalformedFrame(f"{frame.pdu.hex()} does not answer the write {pdu.hex()}")
+    return pdu[1:]
 
 
 def _accept(read: ModbusRead, frame: modbus.Frame) -> bytes:

@@ -8,7 +8,7 @@ its late answer has come or cannot come any more.
 
 from dataclasses import dataclass
 
-from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, utc_now
+from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, utc_now
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
 from drivers.bus.rtu import rtu_exchange
 from drivers.bus.serial_port import SerialPort, open_serial
@@ -48,6 +48,8 @@ class SerialBus(Bus):
         self._settings = settings
         self._guard_s = settings.timeout_s if settings.guard_s is None else settings.guard_s
         self._port: SerialPort | None = None
+        # Whether the adapter gives back what is sent, as the last exchange has shown.
+        self._is_echoing = False
         # Who may still send a late answer, and until when.
         self._late: dict[str, float] = {}
 
@@ -63,7 +65,7 @@ class SerialBus(Bus):
         self._opened().check()
 
     async def _exchange(self, exchange: Exchange) -> bytes:
-        if isinstance(exchange, ModbusRead):
+        if isinstance(exchange, ModbusRead | ModbusWrite):
             exchange = rtu_exchange(exchange, self._settings.byte_s)
         port = self._opened()
         await self._await_late_answer(port, exchange)
@@ -96,17 +98,22 @@ class SerialBus(Bus):
         if piece.error is not None:
             heard.broken = str(piece.error)
             return None
-        if not heard.has_echoed and heard.exchange.request.endswith(piece.data):
+        # The answer to a write looks like its echo; whether there are echoes is known from the reads before.
+        can_echo = self._is_echoing or not heard.exchange.is_mirrored
+        if can_echo and not heard.has_echoed and heard.exchange.request.endswith(piece.data):
             heard.has_echoed = True
             return None
         try:
-            return heard.exchange.accept(piece.frame)
+            payload = heard.exchange.accept(piece.frame)
         except ApplicationError as error:
             raise DeviceRefused(error.detail, error.code) from None
         except ProtocolError as error:
             self._traffic.saw_stale()
             heard.foreign = str(error)
             return None
+        if not heard.exchange.is_mirrored:
+            self._is_echoing = heard.has_echoed
+        return payload
 
     def _silence(self, heard: _Listening, timeout: float) -> DeviceOffline:
         """Say why there is no answer, and remember that one may still come."""

@@ -1,7 +1,10 @@
 """A lift behind a Modbus gateway; read only, the house never moves a lift."""
 
-from drivers.base import CarStatus, words
+from collections.abc import Collection
+
+from drivers.base import CarStatus, PointValue, words
 from drivers.modbus_device import ModbusDevice
+from drivers.profile import Profile
 
 
 class ModbusElevator(ModbusDevice):
@@ -10,13 +13,20 @@ class ModbusElevator(ModbusDevice):
 
         Raises: as ``read``.
         """
-        values = await self.read()
-        state = words(self.profile, values)
-        floors = [value.quantity.value for value in values if value.point == "currentFloor"]
-        return CarStatus(
-            floor=int(floors[0]) if floors and floors[0] is not None else None,
-            direction=state.get("direction"),
-            door=state.get("doorState"),
-            mode=state.get("carMode"),
-            passenger_alarm=state.get("passengerAlarm"),
-        )
+        return car_status(self.profile, await self.read())
+
+
+def car_status(profile: Profile, values: Collection[PointValue]) -> CarStatus:
+    """Name what a lift's values say of its car."""
+    state = words(profile, values)
+    numbers = {value.point: value.quantity.value for value in values}
+    floor, fault = numbers.get("currentFloor"), numbers.get("faultCode")
+    return CarStatus(
+        floor=None if floor is None else int(floor),
+        direction=state.get("direction"),
+        door=state.get("doorState"),
+        mode=state.get("carMode"),
+        passenger_alarm=state.get("passengerAlarm"),
+        in_door_zone=state.get("inDoorZone"),
+        fault_code=None if fault is None else int(fault),
+    )

@@ -16,8 +16,10 @@ from central_server.config import Config
 from central_server.db import Database
 from central_server.devices.service import invite
 from central_server.migrate import migrate
+from central_server.rbac import Role, system
 from protocols.sync import CONTENT_TYPE, PATH_BATCHES, PATH_STATUS, Batch, Lane, Record, encode_batch
 from tests.central_server.lake import Caller, Lake, opened_lake, serving
+from tests.central_server.vault import KEY_FILE, VAULT
 
 LOGIN, PASSWORD = "desk-1", "correct horse 7"
 
@@ -57,9 +59,9 @@ class Centre:
         async with self.db.read() as connection:
             return list((await connection.execute(select(schema.metadata.tables[table]))).all())
 
-    async def signed_in(self, login: str = LOGIN) -> auth.Session:
+    async def signed_in(self, login: str = LOGIN, role: Role = Role.ADMINISTRATOR, **more: Any) -> auth.Session:
         """Open an account and sign it in."""
-        await auth.add_account(self.db, login, "前台", "zh", PASSWORD)
+        await auth.add_account(self.db, login, "前台", "zh", PASSWORD, role, actor=system("test"), **more)
         return await auth.sign_in(self.db, login, PASSWORD, "127.0.0.1")
 
     async def gateway(self, edge_id: str = "gw-1") -> "Gateway":
@@ -108,7 +110,7 @@ Start = Callable[[], Awaitable[Centre]]
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     """A new database with one site."""
-    made = Database(f"sqlite:///{tmp_path / 'central.db'}")
+    made = Database(f"sqlite:///{tmp_path / 'central.db'}", VAULT)
     await migrate(made)
     async with made.write() as connection:
         await connection.execute(insert(schema.site).values(code="lake", name="湖畔", zone="Asia/Shanghai"))
@@ -118,7 +120,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(tmp_path / "central.toml", "127.0.0.1", 0, "", "zh", "Asia/Shanghai")
+    return Config(tmp_path / "central.toml", "127.0.0.1", 0, "", "zh", "Asia/Shanghai", KEY_FILE)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from protocols.sync import (
     Series,
     encode_batch,
 )
+from tests.central_server.vault import KEY_FILE, VAULT
 
 MINUTE = 60_000
 # 2026-11-01T00:00:00+08:00
@@ -105,9 +106,9 @@ class Lake:
 @asynccontextmanager
 async def opened_lake(folder: Path) -> AsyncIterator[Lake]:
     path = folder / "central.db"
-    db = Database(f"sqlite:///{path}")
+    db = Database(f"sqlite:///{path}", VAULT)
     await migrate(db)
-    config = Config(folder / "central.toml", "127.0.0.1", 0, f"sqlite:///{path}", "en", "Asia/Shanghai")
+    config = Config(folder / "central.toml", "127.0.0.1", 0, f"sqlite:///{path}", "en", "Asia/Shanghai", KEY_FILE)
     lake = Lake(db, config)
     try:
         await lake.add("site", code="lake", name="Lake side", zone="Asia/Shanghai")
@@ -163,7 +164,7 @@ def bare_app(lake: Lake, routes: Iterable[shell.Route]) -> web.Application:
 
     app = web.Application(middlewares=[shell.error_boundary, shell.access], client_max_size=1024 * 1024)
     app[shell.DB], app[shell.CONFIG], app[shell.HUB] = lake.db, lake.config, Hub()
-    app[shell.POLICIES] = {}
+    app[shell.ROUTES] = {}
     app[shell.ERROR_PAGE] = error_page
     app.on_response_prepare.append(shell.add_security_headers)
     shell.add_routes(app, routes)

@@ -12,19 +12,20 @@ import pytest
 from aiohttp import web
 
 from central_server.app import routes
-from central_server.web import POLICIES, SAFE_METHODS, Policy
+from central_server.rbac import Right
+from central_server.web import ROUTES, SAFE_METHODS, Policy
 
 Centre: TypeAlias = Any  # the fixture's class, in conftest
 
 
 def test_every_route_of_the_table_has_a_policy() -> None:
     table = routes()
-    assert all(isinstance(route.policy, Policy) for route in table)
+    assert all(isinstance(route.policy, Policy | Right) for route in table)
     assert len({(route.method, route.path) for route in table}) == len(table)
 
 
 async def test_every_route_of_the_server_is_in_the_table(app: web.Application) -> None:
-    assert [route for route in app.router.routes() if route not in app[POLICIES]] == []
+    assert [route for route in app.router.routes() if route not in app[ROUTES]] == []
 
 
 def test_what_is_open_to_everyone_is_this_and_nothing_more() -> None:

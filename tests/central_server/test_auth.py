@@ -11,6 +11,7 @@ from central_server import auth
 from central_server.auth import Throttle, add_account, reset_password, session_for, sign_in, sign_out
 from central_server.db import Database
 from central_server.errors import BadRequest, Conflict, NotFound, TooMany
+from central_server.rbac import Role, system
 from central_server.schema import account, session
 
 PASSWORD = "correct horse 7"
@@ -29,7 +30,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 async def test_a_session_is_known_by_its_token_until_signed_out(db: Database) -> None:
-    await add_account(db, "ann", "安", "zh", PASSWORD)
+    await add_account(db, "ann", "安", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     opened = await sign_in(db, "ann", PASSWORD, PEER)
     found = await session_for(db, opened.token)
     assert found == opened.view
@@ -40,7 +41,7 @@ async def test_a_session_is_known_by_its_token_until_signed_out(db: Database) ->
 
 
 async def test_every_sign_in_has_a_token_and_a_form_secret_of_its_own(db: Database) -> None:
-    await add_account(db, "ann2", "", "zh", PASSWORD)
+    await add_account(db, "ann2", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     first, second = [await sign_in(db, "ann2", PASSWORD, PEER) for _ in range(2)]
     assert len({first.token, second.token, first.view.csrf, second.view.csrf}) == 4
     assert len(first.token) >= 43, "256 bits"
@@ -49,7 +50,7 @@ async def test_every_sign_in_has_a_token_and_a_form_secret_of_its_own(db: Databa
 
 
 async def test_neither_password_nor_token_is_in_the_file(db: Database) -> None:
-    await add_account(db, "ann3", "", "zh", PASSWORD)
+    await add_account(db, "ann3", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "ann3", PASSWORD, PEER)).token
     assert db.path is not None
     connection = sqlite3.connect(db.path)
@@ -61,8 +62,8 @@ async def test_neither_password_nor_token_is_in_the_file(db: Database) -> None:
 
 
 async def test_a_wrong_password_an_unknown_and_a_disabled_account_read_the_same(db: Database) -> None:
-    await add_account(db, "known", "", "zh", PASSWORD)
-    await add_account(db, "off", "", "zh", PASSWORD)
+    await add_account(db, "known", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
+    await add_account(db, "off", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     async with db.write() as connection:
         await connection.execute(update(account).where(account.c.login == "off").values(is_disabled=True))
     said = set()
@@ -81,14 +82,14 @@ async def test_a_wrong_password_an_unknown_and_a_disabled_account_read_the_same(
 
 async def test_a_password_is_compared_to_its_last_character(db: Database) -> None:
     longest = "p" * auth.MAX_LENGTH
-    await add_account(db, "long", "", "zh", longest)
+    await add_account(db, "long", "", "zh", longest, Role.ADMINISTRATOR, actor=system("test"))
     await sign_in(db, "long", longest, PEER)
     with pytest.raises(BadRequest):
         await sign_in(db, "long", longest + "x", PEER)
 
 
 async def test_a_disabled_account_loses_its_sessions_at_once(db: Database) -> None:
-    await add_account(db, "gone", "", "zh", PASSWORD)
+    await add_account(db, "gone", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "gone", PASSWORD, PEER)).token
     async with db.write() as connection:
         await connection.execute(update(account).where(account.c.login == "gone").values(is_disabled=True))
@@ -96,7 +97,7 @@ async def test_a_disabled_account_loses_its_sessions_at_once(db: Database) -> No
 
 
 async def test_a_new_password_ends_the_sessions_and_the_old_password(db: Database) -> None:
-    await add_account(db, "ann4", "", "zh", PASSWORD)
+    await add_account(db, "ann4", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "ann4", PASSWORD, PEER)).token
     await reset_password(db, "ann4", "another horse 8")
     assert await session_for(db, token) is None
@@ -109,7 +110,7 @@ async def test_a_new_password_ends_the_sessions_and_the_old_password(db: Databas
 
 async def test_a_session_ends_after_half_an_hour_unseen(db: Database, at: Callable[[int], None]) -> None:
     start = 1_000_000_000_000
-    await add_account(db, "idle", "", "zh", PASSWORD)
+    await add_account(db, "idle", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "idle", PASSWORD, PEER)).token
     at(start + auth.IDLE_MS - 1)
     assert await session_for(db, token) is not None, "and it is seen now"
@@ -121,7 +122,7 @@ async def test_a_session_ends_after_half_an_hour_unseen(db: Database, at: Callab
 
 async def test_a_session_ends_after_twelve_hours_however_busy(db: Database, at: Callable[[int], None]) -> None:
     start = 1_000_000_000_000
-    await add_account(db, "busy", "", "zh", PASSWORD)
+    await add_account(db, "busy", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "busy", PASSWORD, PEER)).token
     for now in range(start, start + auth.ABSOLUTE_MS, auth.IDLE_MS - 1):
         at(now)
@@ -131,7 +132,7 @@ async def test_a_session_ends_after_twelve_hours_however_busy(db: Database, at: 
 
 
 async def test_sessions_long_over_are_forgotten_at_the_next_sign_in(db: Database, at: Callable[[int], None]) -> None:
-    await add_account(db, "often", "", "zh", PASSWORD)
+    await add_account(db, "often", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     await sign_in(db, "often", PASSWORD, PEER)
     at(1_000_000_000_000 + auth.ABSOLUTE_MS + 31 * 24 * 3_600_000)
     await sign_in(db, "often", PASSWORD, PEER)
@@ -147,21 +148,21 @@ async def test_a_made_up_token_is_no_session(db: Database, token: str) -> None:
 @pytest.mark.parametrize("login", ["", " ann", "ann ", "a\nb", "x" * 65])
 async def test_a_login_that_nobody_could_type_is_refused(db: Database, login: str) -> None:
     with pytest.raises(BadRequest, match="printable"):
-        await add_account(db, login, "", "zh", PASSWORD)
+        await add_account(db, login, "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
 
 
 async def test_a_login_is_given_once_and_a_password_has_its_length(db: Database) -> None:
-    await add_account(db, "twice", "", "zh", PASSWORD)
+    await add_account(db, "twice", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     with pytest.raises(Conflict, match="twice"):
-        await add_account(db, "twice", "", "zh", PASSWORD)
+        await add_account(db, "twice", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     for password in ("seven77", "x" * 257):
         with pytest.raises(BadRequest, match="8 to 256"):
-            await add_account(db, "short", "", "zh", password)
+            await add_account(db, "short", "", "zh", password, Role.ADMINISTRATOR, actor=system("test"))
 
 
 async def test_guesses_sent_side_by_side_do_not_pass_together(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "monotonic_ms", lambda: 1_000_000)
-    await add_account(db, "target", "", "zh", PASSWORD)
+    await add_account(db, "target", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     answers = await asyncio.gather(
         *(sign_in(db, "target", f"guess {number}", PEER) for number in range(30)), return_exceptions=True
     )
@@ -210,7 +211,7 @@ def test_a_flood_of_names_does_not_grow_for_ever() -> None:
 
 
 async def test_a_clock_that_is_set_back_locks_nobody_out(db: Database, at: Callable[[int], None]) -> None:
-    await add_account(db, "back", "", "zh", PASSWORD)
+    await add_account(db, "back", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     for _ in range(5):
         with pytest.raises(BadRequest):
             await sign_in(db, "back", "wrong", PEER)

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.db import Database, look_at
 from central_server.errors import UsageError
-from central_server.schema import building, owner
+from central_server.schema import building, person
 
 
 async def owners(connection: AsyncConnection) -> Any:
-    return (await connection.execute(select(func.count()).select_from(owner))).scalar_one()
+    return (await connection.execute(select(func.count()).select_from(person))).scalar_one()
 
 
 async def test_writers_side_by_side_all_land(db: Database) -> None:
@@ -24,11 +24,11 @@ async def test_writers_side_by_side_all_land(db: Database) -> None:
         async with db.write() as connection:
             before = await owners(connection)
             await asyncio.sleep(0.001)
-            await connection.execute(insert(owner).values(code=f"o-{number}", name=str(before)))
+            await connection.execute(insert(person).values(code=f"o-{number}", name=str(before), name_index=""))
 
     await asyncio.gather(*(write(number) for number in range(20)))
     async with db.read() as connection:
-        names = sorted(int(name) for name in (await connection.execute(select(owner.c.name))).scalars())
+        names = sorted(int(name) for name in (await connection.execute(select(person.c.name))).scalars())
     assert names == list(range(20)), "each writer saw what the one before had written"
 
 
@@ -39,7 +39,7 @@ async def test_a_second_process_waits_for_the_first_to_write(db: Database) -> No
         async with through.write() as connection:
             await owners(connection)
             await asyncio.sleep(0.001)
-            await connection.execute(insert(owner).values(code=f"o-{number}", name=""))
+            await connection.execute(insert(person).values(code=f"o-{number}", name="", name_index=""))
 
     await asyncio.gather(*(write((db, other)[number % 2], number) for number in range(20)))
     async with other.read() as connection:
@@ -51,7 +51,7 @@ async def test_a_reader_sees_one_moment_while_others_write(db: Database) -> None
     async with db.read() as reader:
         assert await owners(reader) == 0
         async with db.write() as connection:
-            await connection.execute(insert(owner).values(code="o-1", name=""))
+            await connection.execute(insert(person).values(code="o-1", name="", name_index=""))
         assert await owners(reader) == 0
     async with db.read() as reader:
         assert await owners(reader) == 1
@@ -60,7 +60,7 @@ async def test_a_reader_sees_one_moment_while_others_write(db: Database) -> None
 async def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
     async def fail() -> None:
         async with db.write() as connection:
-            await connection.execute(insert(owner).values(code="o-1", name=""))
+            await connection.execute(insert(person).values(code="o-1", name="", name_index=""))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -101,9 +101,9 @@ def test_a_file_with_odd_characters_in_its_name_is_looked_at(tmp_path: Path) -> 
 async def test_looking_at_a_database_in_use_sees_what_is_committed(db: Database) -> None:
     assert db.path is not None
     async with db.write() as connection:
-        await connection.execute(insert(owner).values(code="o-1", name=""))
+        await connection.execute(insert(person).values(code="o-1", name="", name_index=""))
         tables, version = look_at(db.path)
-    assert "owner" in tables
+    assert "person" in tables
     assert version == "0001"
 
 

@@ -18,6 +18,7 @@ from central_server.devices.service import invite
 from central_server.migrate import migrate
 from protocols.quantity import Quality
 from protocols.sync import PATH_BATCHES, Batch, Lane, Reading, Series, encode_batch
+from tests.central_server.vault import VAULT
 
 KILLS = 4
 SERIES = [Series(f"em-{number}", "energyImportTotal", "kWh") for number in range(5)]
@@ -89,7 +90,7 @@ def read(path: Path, query: str) -> list[tuple[Any, ...]]:
 async def test_a_centre_killed_under_load_loses_nothing_and_counts_once(tmp_path: Path, rng: random.Random) -> None:
     path = tmp_path / "data" / "central.db"
     (tmp_path / "central.toml").write_text('[central]\nlisten = "127.0.0.1:0"\n')
-    db = Database(f"sqlite:///{path}")
+    db = Database(f"sqlite:///{path}", VAULT)
     await migrate(db)
     async with db.write() as connection:
         await connection.exec_driver_sql("INSERT INTO site (code, name, zone) VALUES ('lake', '', 'UTC')")

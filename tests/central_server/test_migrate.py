@@ -15,12 +15,13 @@ from central_server.db import Database
 from central_server.errors import UsageError
 from central_server.migrate import database_version, migrate, newest_version, require_current
 from central_server.schema import metadata
+from tests.central_server.vault import VAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def database(path: Path) -> Database:
-    return Database(f"sqlite:///{path}")
+    return Database(f"sqlite:///{path}", VAULT)
 
 
 def tables(path: Path) -> dict[str, object]:
@@ -116,8 +117,9 @@ async def test_an_older_database_says_to_make_a_backup_and_migrate(
 ) -> None:
     db = database(tmp_path / "central.db")
     await migrate(db)
-    monkeypatch.setattr("central_server.migrate.newest_version", lambda: "0002")
-    with pytest.raises(UsageError, match=r"schema 0001.*needs 0002.*backup.*central migrate"):
+    newest = newest_version()
+    monkeypatch.setattr("central_server.migrate.newest_version", lambda: "9999")
+    with pytest.raises(UsageError, match=rf"schema {newest}.*needs 9999.*backup.*central migrate"):
         await require_current(db)
     await db.close()
 

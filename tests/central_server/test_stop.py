@@ -12,6 +12,8 @@ import pytest
 from central_server.auth import add_account, sign_in
 from central_server.db import Database
 from central_server.migrate import migrate
+from central_server.rbac import Role, system
+from tests.central_server.vault import VAULT
 
 
 async def stream(port: int, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -26,9 +28,9 @@ async def stream(port: int, token: str) -> tuple[asyncio.StreamReader, asyncio.S
 async def test_open_streams_and_half_sent_requests_do_not_keep_the_server(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'data' / 'central.db'}")
+    db = Database(f"sqlite:///{tmp_path / 'data' / 'central.db'}", VAULT)
     await migrate(db)
-    await add_account(db, "ann", "Ann", "en", "correct horse 7")
+    await add_account(db, "ann", "Ann", "en", "correct horse 7", Role.ADMINISTRATOR, actor=system("test"))
     token = (await sign_in(db, "ann", "correct horse 7", f"stop-{number}")).token
     await db.close()
     (tmp_path / "central.toml").write_text('[central]\nlisten = "127.0.0.1:0"\n')

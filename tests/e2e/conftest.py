@@ -28,10 +28,12 @@ from central_server.config import Config
 from central_server.db import Database
 from central_server.devices.service import invite
 from central_server.migrate import migrate
+from central_server.rbac import Role, system
 from central_server.records.model import read_records
 from central_server.records.service import import_records
 from protocols.quantity import Quality
 from protocols.sync import CONTENT_TYPE, PATH_BATCHES, PATH_STATUS, Batch, Event, Lane, Reading, Series, encode_batch
+from tests.central_server.vault import KEY_FILE, VAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "var" / "screenshots"
@@ -227,14 +229,16 @@ class Server:
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self.runner: web.AppRunner | None = None
-        self.db = Database(f"sqlite:///{folder / 'central.db'}")
+        self.db = Database(f"sqlite:///{folder / 'central.db'}", VAULT)
 
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(120)
 
     async def _start(self) -> None:
         url = str(self.db.url)
-        config = Config(self.folder / "central.toml", "127.0.0.1", self.port, url, self.language, "Asia/Shanghai")
+        config = Config(
+            self.folder / "central.toml", "127.0.0.1", self.port, url, self.language, "Asia/Shanghai", KEY_FILE
+        )
         self.runner = web.AppRunner(build_app(config, self.db), shutdown_timeout=1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
@@ -314,7 +318,9 @@ def build(server: Server) -> House:
     period, since = last_month()
     server.call(migrate(server.db))
     server.call(import_records(server.db, read_records(records_toml(since), "records.toml"), load_tariffs()))
-    server.call(auth.add_account(server.db, LOGIN, "值班台 1", "zh", PASSWORD))
+    server.call(
+        auth.add_account(server.db, LOGIN, "值班台 1", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
+    )
     secret = server.call(invite(server.db, "lake", "gw-1", "地下室网关"))
     server.start()
     gateway = Gateway(f"http://127.0.0.1:{server.port}", secret)
@@ -329,7 +335,7 @@ def build(server: Server) -> House:
     gateway.alarm("em-302", "raised", now - 1_380_000, now - 1_380_000)
     house.wait("the batches to be expanded", lambda: server.call(_pending(server.db)) == 0)
     found = server.call(
-        run_bills(server.db, parse_period(period), tariffs=load_tariffs(), now=datetime.now(UTC), created_by="test")
+        run_bills(server.db, parse_period(period), tariffs=load_tariffs(), now=datetime.now(UTC), actor=system("test"))
     )
     assert found.bills, found
     house.number = found.bills[0].number

@@ -19,9 +19,12 @@ from central_server.billing.service import run_bills
 from central_server.billing.tariff import load_tariffs
 from central_server.db import Database
 from central_server.migrate import migrate
+from central_server.rbac import system
 from protocols.quantity import Quality, to_scaled
+from tests.central_server.vault import VAULT
 
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
+DESK = system("desk")
 
 
 def ms(text: str) -> int:
@@ -135,20 +138,22 @@ class Town:
         self, period: str = "2026-10", *, through: str | None = None, now: datetime = NOW, **more: Any
     ) -> RunResult:
         until = None if through is None else ms(through)
-        return await run_bills(self.db, parse_period(period), tariffs=self.tariffs, now=now, through=until, **more)
+        return await run_bills(
+            self.db, parse_period(period), tariffs=self.tariffs, now=now, through=until, actor=DESK, **more
+        )
 
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     """A site with units 1-101 (electricity, owned by 王芳) and 1-102, and no readings yet."""
-    db = Database(f"sqlite:///{tmp_path / 'central.db'}")
+    db = Database(f"sqlite:///{tmp_path / 'central.db'}", VAULT)
     await migrate(db)
     made = Town(db)
     site = await made.add("site", code="lake", name="湖畔", zone="Asia/Shanghai")
     building = await made.add("building", site_id=site, code="1", name="1号楼")
     first = await made.add("unit", building_id=building, code="1-101", area_m2="97.41")
     await made.add("unit", building_id=building, code="1-102", area_m2="89.37")
-    owner = await made.add("owner", code="o-1", name="王芳")
+    owner = await made.add("person", code="o-1", name="王芳", name_index=VAULT.blind("王芳", "name"))
     await made.add("ownership", unit_id=first, owner_id=owner, from_on="2020-01-01")
     await made.add("gateway", edge_id="gw-1", site_id=site, name="gw-1", secret_hash="", created_at=0)
     yield made

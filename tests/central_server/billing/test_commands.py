@@ -1,13 +1,13 @@
 """What a clerk types and what a script reads."""
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from central_server.billing.commands import bill_app, tariff_app
 
@@ -38,6 +38,10 @@ def tariff(*words: str) -> Result:
 
 
 async def bill(folder: Path, *words: str) -> Result:
+    key = folder / "data" / "central.key"
+    key.parent.mkdir(exist_ok=True)
+    key.write_text(base64.b64encode(bytes(range(32))).decode(), encoding="ascii")
+    key.chmod(0o600)
     (folder / "central.toml").write_text('[central]\ndatabase = "sqlite:///central.db"\n', encoding="utf-8")
     runner = CliRunner(env={"GATEHOUSE_CENTRAL_CONFIG": str(folder / "central.toml")})
     return await asyncio.to_thread(runner.invoke, bill_app, list(words))

@@ -20,16 +20,20 @@ from central_server.billing.money import yuan
 from central_server.billing.period import parse_instant, to_iso
 from central_server.billing.run import RunResult
 from central_server.billing.service import get_bill, list_bills
+from central_server.billing.view import Wanted
 from central_server.db import Database
 from central_server.errors import Conflict, UsageError
+from central_server.rbac import system
 from protocols.quantity import Quality
+from tests.central_server.vault import VAULT
 
+DESK = system("desk")
 OPEN, CLOSE = "2026-10-01T00:15", "2026-10-31T23:45"
 
 
 async def the_bill(town: Any, number: str = "B-2026-10-0001") -> Any:
     async with town.db.read() as conn:
-        found = await get_bill(conn, number)
+        found = await get_bill(conn, DESK, number)
     assert found is not None
     return found
 
@@ -105,7 +109,7 @@ async def test_two_runs_at_once_issue_one_set_of_bills(home: Any) -> None:
 
 async def test_two_programs_at_once_issue_one_set_of_bills(home: Any) -> None:
     await home.town.read(home.electricity, (OPEN, "0"), (CLOSE, "10"))
-    others = [replace(home.town, db=Database(f"sqlite:///{home.town.db.path}")) for _ in range(3)]
+    others = [replace(home.town, db=Database(f"sqlite:///{home.town.db.path}", VAULT)) for _ in range(3)]
     results = await asyncio.gather(*(other.bill() for other in others))
     assert sorted(len(result.bills) for result in results) == [0, 0, 1]
     assert len(await home.town.rows("bill_run")) == len(await home.town.rows("bill_line")) == 1
@@ -466,11 +470,11 @@ async def test_bills_are_listed_and_found_by_number_unit_and_owner(home: Any) ->
     await home.town.bill()
     async with home.town.db.read() as conn:
         found = {
-            search: [item.unit for item in (await list_bills(conn, search=search)).items]
+            search: [item.unit for item in (await list_bills(conn, DESK, Wanted(search))).items]
             for search in ("", "王芳", "0002", "1-101 B-2026", "nobody", "%", "_")
         }
-        page = await list_bills(conn, limit=1, offset=1)
-        other_month = await list_bills(conn, period="2026-09")
+        page = await list_bills(conn, DESK, limit=1, offset=1)
+        other_month = await list_bills(conn, DESK, Wanted(period="2026-09"))
     assert found == {
         "": ["1-102", "1-101"],
         "王芳": ["1-101"],

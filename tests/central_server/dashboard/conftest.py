@@ -22,6 +22,7 @@ from central_server.db import Database
 from central_server.migrate import migrate
 from central_server.web import COOKIE, HUB
 from protocols.quantity import to_scaled
+from tests.central_server.vault import KEY_FILE, VAULT
 
 PASSWORD = "correct horse 7"
 
@@ -93,12 +94,12 @@ def password_hash() -> str:
 @pytest.fixture
 async def stranger(tmp_path: Path) -> AsyncIterator[Desk]:
     """A browser that is not signed in, on an empty centre with one account."""
-    db = Database(f"sqlite:///{tmp_path / 'central.db'}")
+    db = Database(f"sqlite:///{tmp_path / 'central.db'}", VAULT)
     await migrate(db)
     known = {"login": "desk-1", "name": "值班台 1", "language": "en", "is_disabled": False, "created_at": 0}
     async with db.write() as conn:
         await conn.execute(insert(schema.account).values(**known, password_hash=password_hash()))
-    config = Config(tmp_path / "central.toml", "127.0.0.1", 0, str(db.url), "zh", "Asia/Shanghai")
+    config = Config(tmp_path / "central.toml", "127.0.0.1", 0, str(db.url), "zh", "Asia/Shanghai", KEY_FILE)
     async with TestClient(TestServer(build_app(config, db)), cookie_jar=CookieJar(unsafe=True)) as client:
         yield Desk(client, db)
     await db.close()

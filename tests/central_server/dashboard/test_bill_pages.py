@@ -11,11 +11,13 @@ from central_server.billing.service import run_bills
 from central_server.billing.tariff import load_tariffs
 from central_server.dashboard.bill_pages import _parts
 from central_server.dashboard.queries import events_of, first_reads, registers_at, span_of
+from central_server.rbac import system
+from tests.central_server.vault import VAULT
 
 
 async def issue(desk: Any) -> str:
     """Bill 3,000 kWh of October, which crosses the first yearly tier of Beijing."""
-    await desk.add("owner", code="o-1", name="王芳")
+    await desk.add("person", code="o-1", name="王芳", name_index=VAULT.blind("王芳", "name"))
     await desk.add("ownership", unit_id=1, owner_id=1, from_on="2020-01-01")
     (series,) = await desk.series("em-1", "electricity", ("energyImportTotal", "kWh"), name="1-101 meter")
     tariff = "beijing-electricity-residential"
@@ -26,7 +28,7 @@ async def issue(desk: Any) -> str:
     await desk.read(series, start, "100.00")
     await desk.read(series, end, "3100.00")
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    run = await run_bills(desk.db, parse_period("2026-10"), tariffs=load_tariffs(), now=now)
+    run = await run_bills(desk.db, parse_period("2026-10"), tariffs=load_tariffs(), now=now, actor=system("test"))
     return run.bills[0].number
 
 

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Formatter
 
@@ -11,17 +12,41 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import central_server
+from central_server import form
 from central_server.dashboard.i18n import LOCALE
 
 ROOT = Path(central_server.__file__).parent
-CATALOGUE = LOCALE / "zh_CN" / "LC_MESSAGES" / "gatehouse.po"
+CATALOGUES = sorted((LOCALE / "zh_CN" / "LC_MESSAGES").glob("*.po"))
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
-METHODS = [("dashboard/**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
+METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
 OPTIONS = {"templates/**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
 
 # Errors of a kind that a page can show; those of the command line and the gateways' protocol stay English.
-PAGE_ERRORS = {"CentralError", "BadRequest", "NotSignedIn", "Forbidden", "NotFound", "Conflict", "TooMany", "Busy"}
-SHOWN = ("web.py", "auth.py", "alarms/service.py", "dashboard/*.py")
+PAGE_ERRORS = {
+    "CentralError",
+    "BadRequest",
+    "NotSignedIn",
+    "Forbidden",
+    "NotFound",
+    "Conflict",
+    "TooLarge",
+    "TooMany",
+    "Busy",
+}
+SILENT = (
+    "sync",
+    "telemetry",
+    "devices",
+    "migrations",
+    "config",
+    "context",
+    "crypto",
+    "db",
+    "migrate",
+    "commands",
+    "cli",
+    "app",
+)
 COMMANDS = {"login_form", "login_taken", "no_account", "password_length"}
 
 
@@ -36,22 +61,43 @@ def page_texts() -> set[str | tuple[str, ...]]:
 
 def error_texts() -> Iterator[str]:
     """Find the texts of errors raised where pages can meet them, also those kept in a variable before."""
-    for pattern in SHOWN:
-        for path in ROOT.glob(pattern):
-            for node in ast.walk(ast.parse(path.read_text())):
-                yield from _of_call(node)
+    for path in ROOT.rglob("*.py"):
+        parts = {*path.relative_to(ROOT).parts[:-1], path.stem}
+        if parts & set(SILENT):
+            continue
+        tree = ast.parse(path.read_text())
+        kept = {
+            target.id: node.value.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            yield from _of_call(node, kept)
 
 
-def _of_call(node: ast.AST) -> Iterator[str]:
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1):
+def _of_call(node: ast.AST, kept: Mapping[str, str]) -> Iterator[str]:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
         return
-    key, text = node.args[0], node.args[1]
-    if node.func.id == "_from_http":
-        key, text = node.args[1], node.args[2]
-    elif node.func.id not in PAGE_ERRORS:
-        return
-    if isinstance(key, ast.Constant) and isinstance(text, ast.Constant) and key.value not in COMMANDS:
-        yield str(text.value)
+    name = node.func.id
+    if name in ("Problem", "FieldError"):
+        yield from _text(node.args[0], kept)
+    elif name == "_from_http" and len(node.args) > 2:
+        yield from _text(node.args[2], kept)
+    elif name in PAGE_ERRORS and len(node.args) > 1:
+        key = node.args[0]
+        if not (isinstance(key, ast.Constant) and key.value in COMMANDS):
+            yield from _text(node.args[1], kept)
+
+
+def _text(node: ast.expr, kept: Mapping[str, str]) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.Name) and node.id in kept:
+        yield kept[node.id]
 
 
 def wanted() -> set[str]:
@@ -60,11 +106,12 @@ def wanted() -> set[str]:
     found |= {
         "Something here failed and was written to the server's log. Try again; if it stays, report trace {trace}."
     }
+    found |= {*form._TEXTS.values(), *form._KINDS.values(), "This cannot be used."}
     return found - {""}
 
 
-def catalogue() -> dict[str, tuple[str, ...]]:
-    with CATALOGUE.open("rb") as file:
+def part(path: Path) -> dict[str, tuple[str, ...]]:
+    with path.open("rb") as file:
         read = read_po(file, locale="zh_CN")
     return {
         (each.id if isinstance(each.id, str) else each.id[0]): (
@@ -73,6 +120,15 @@ def catalogue() -> dict[str, tuple[str, ...]]:
         for each in read
         if each.id
     }
+
+
+def catalogue() -> dict[str, tuple[str, ...]]:
+    return {text: translation for path in CATALOGUES for text, translation in part(path).items()}
+
+
+def test_a_text_is_translated_in_one_place() -> None:
+    places = Counter(text for path in CATALOGUES for text in part(path))
+    assert [text for text, count in places.items() if count > 1] == []
 
 
 def test_every_text_has_a_chinese_translation() -> None:

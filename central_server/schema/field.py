@@ -1,0 +1,146 @@
+"""Gateways, devices, and what they told."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from central_server.schema.base import Key, at, key_id, metadata, to
+
+_PENDING = text("expanded_at IS NULL AND error IS NULL")
+
+gateway = Table(
+    "gateway",
+    metadata,
+    key_id(),
+    Column("edge_id", String(32), nullable=False, unique=True),
+    to("site"),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    at("created_at"),
+    at("revoked_at", nullable=True),
+    at("last_seen_at", nullable=True),
+    Column("status", Text),
+)
+
+device = Table(
+    "device",
+    metadata,
+    key_id(),
+    to("gateway"),
+    Column("code", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("bus", String(64), nullable=False),
+    Column("profile", String(128), nullable=False),
+    Column("address", String(64), nullable=False),
+    at("first_seen_at"),
+    UniqueConstraint("gateway_id", "code"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    key_id(),
+    to("device"),
+    Column("point", String(64), nullable=False),
+    Column("unit", String(16), nullable=False),
+    UniqueConstraint("device_id", "point", "unit"),
+)
+
+# The epoch is a random 64-bit number and would not fit a signed column: it is kept as text.
+lane_mark = Table(
+    "lane_mark",
+    metadata,
+    to("gateway"),
+    Column("epoch", String(20), nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("high_seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("gateway_id", "epoch", "lane"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    key_id(),
+    to("gateway"),
+    Column("epoch", String(20), nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    at("received_at"),
+    at("expanded_at", nullable=True),
+    Column("error", Text),
+    Column("body", LargeBinary, nullable=False),  # last: SQLite reads through it to whatever stands behind
+    UniqueConstraint("gateway_id", "epoch", "lane", "from_seq"),
+)
+# What waits to be expanded is found without a look at the rest of the log.
+Index("ix_batch_pending", batch.c.lane, batch.c.id, sqlite_where=_PENDING, postgresql_where=_PENDING)
+
+reading = Table(
+    "reading",
+    metadata,
+    key_id(),
+    to("series"),
+    at("taken_at"),
+    Column("mantissa", BigInteger),
+    Column("exponent", Integer),
+    Column("quality", Integer, nullable=False),
+    to("batch"),
+    Column("seq", BigInteger, nullable=False),
+    Index(None, "series_id", "taken_at"),
+)
+
+latest = Table(
+    "latest",
+    metadata,
+    Column("series_id", Key, ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    at("taken_at"),
+    Column("mantissa", BigInteger),
+    Column("exponent", Integer),
+    Column("quality", Integer, nullable=False),
+    to("batch"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    key_id(),
+    to("gateway"),
+    to("batch"),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    at("at"),
+    Column("body", Text, nullable=False),
+    Index(None, "subject", "at"),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    key_id(),
+    Column("key", String(255), nullable=False, unique=True),
+    to("gateway", nullable=True),
+    Column("subject", String(128), nullable=False),
+    Column("condition", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),
+    at("raised_at"),
+    at("cleared_at", nullable=True),
+    at("acknowledged_at", nullable=True),
+    Column("acknowledged_by", Text),
+    Column("detail", Text, nullable=False),
+    Index(None, "cleared_at", "raised_at"),
+)

@@ -1,0 +1,34 @@
+"""Which card at a reader is new: by the module's counter, which wraps and starts again. Pure."""
+
+from typing import NamedTuple
+
+_WRAP = 0x10000
+# More cards than anybody shows between two looks: then the module has started again.
+_MOST_STEP = 1000
+# Whoever showed a card longer ago has gone; a door must not open for nobody.
+LATEST_S = 3.0
+
+
+class Presented(NamedTuple):
+    """Whether the last card is to be decided, and how many before it nobody saw.
+
+    Shape: ``missed`` is None where that cannot be known; ``why`` says how they were missed.
+    """
+
+    is_new: bool
+    missed: int | None = 0
+    why: str = ""
+
+
+def presented(last: int | None, counter: int, silent_s: float) -> Presented:
+    """Compare a counter with the last one seen, None at the start. Units: ``silent_s`` seconds since then."""
+    if last is None:
+        return Presented(False)
+    step = (counter - last) % _WRAP
+    if step == 0:
+        return Presented(False)
+    if step > _MOST_STEP:
+        return Presented(False, None, "the module's counter has started again")
+    if silent_s > LATEST_S:
+        return Presented(False, step, f"the module was silent for {silent_s:.0f} s")
+    return Presented(True, step - 1, "several cards between two looks" if step > 1 else "")
