@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central_server import scheduler
 from central_server import web as shell
+from central_server.billing import views as billing
 from central_server.config import Config
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
@@ -54,6 +55,7 @@ def routes() -> list[Route]:
         *sync.routes(),
         *photos.routes(),
         *dashboard.routes(),
+        *billing.routes(),
     ]
 
 

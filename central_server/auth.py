@@ -265,7 +265,7 @@ _SHOWN = ("login", "name", "language", "role", "site_id", "person_id")
 
 def _view(session_id: int, csrf: str, found: RowMapping) -> SessionView:
     login, name, language, role, site_id, person_id = (found[column] for column in _SHOWN)
-    known = Role(role) if role in Role else None  # a role of a later version is none here
+    known = next((each for each in Role if each.value == role), None)  # a role of a later version is none here
     return SessionView(session_id, found["id"], login, name, language, csrf, known, site_id, person_id)
 
 

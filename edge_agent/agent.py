@@ -8,18 +8,22 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from drivers.access.modbus import ModbusDoor
 from drivers.base import Driver, PointValue
 from drivers.bus.exchange import Priority
 from drivers.bus.settings import BusSettings, SerialSettings
 from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
 from drivers.profile import Profile
-from edge_agent.config import Settings
+from edge_agent.config import Device, Settings
 from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import read_secret
+from edge_agent.door import DoorKeeper, NotOpened
+from edge_agent.lift import LiftKeeper
 from edge_agent.live import new_live, value_json
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
+from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
 from edge_agent.uplink import UplinkClient
@@ -41,18 +45,29 @@ class Agent:
         self._live = new_live(settings.devices)
         self._drivers: dict[str, Driver] = {}
         self._pollers: list[Poller] = []
+        self._doors: dict[str, DoorKeeper] = {}
+        self._rules = RuleKeeper(settings.data, settings.edge_id)
         self._uplink: UplinkClient | None = None
         if settings.uplink is not None:
             secret = read_secret(settings.uplink.secret_file)
-            self._uplink = UplinkClient(settings.uplink.url, secret, store, self.status)
+            self._uplink = UplinkClient(
+                settings.uplink.url, secret, store, self.status, rules=self._rules, refused=self._rules_refused
+            )
 
     async def run(self) -> None:
         """Run until cancelled."""
         control = ControlServer(
             self.settings.socket_path,
-            {"status": self._answer_status, "values": self._answer_values, "read": self._answer_read},
+            {
+                "status": self._answer_status,
+                "values": self._answer_values,
+                "read": self._answer_read,
+                "doors": self._answer_doors,
+                "door": self._answer_door,
+            },
         )
         await self._recorder.started(VERSION)
+        await self._load_rules()
         await control.open()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -72,10 +87,33 @@ class Agent:
             if device.bus == line.id
         }
         self._drivers |= drivers
-        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line))
+        devices = {device.id: device for device in self.settings.devices}
+        lifts = {key: LiftKeeper(devices[key], self._recorder).seen for key in drivers if _is_lift(devices[key])}
+        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), lifts)
         self._pollers.append(poller)
         tasks.create_task(bus.run(), name=f"bus {line.id}")
         tasks.create_task(poller.run(), name=f"poll {line.id}")
+        for key, driver in drivers.items():
+            if isinstance(driver, ModbusDoor):
+                door = DoorKeeper(devices[key], driver, self._rules, self._recorder, self.settings.edge_id)
+                self._doors[key] = door
+                tasks.create_task(door.run(), name=f"door {key}")
+
+    async def _load_rules(self) -> None:
+        reason: str | None = None
+        try:
+            await asyncio.to_thread(self._rules.load)
+        except RulesRefused as error:
+            reason = str(error)
+        await self._rules_refused(reason)
+
+    async def _rules_refused(self, reason: str | None) -> None:
+        """Tell that rules were not taken, or with None that good ones are in force."""
+        if reason is not None:
+            log.error("access rules are refused: %s", reason)
+        detail = {"error": reason, "rules_version": self._rules.version}
+        subject = f"gateway:{self.settings.edge_id}"
+        await self._recorder.alarm(subject, "rules_refused", is_on=reason is not None, detail=detail)
 
     def status(self) -> dict[str, Any]:
         """Describe the gateway as ``edge status --json`` does."""
@@ -91,6 +129,7 @@ class Agent:
             "store": {"ok": self._recorder.error is None, "error": self._recorder.error},
             "lanes": lanes_json(self._store.lanes()),
             "uplink": no_uplink("none") if uplink is None else uplink.state().as_json(),
+            "access": self._rules.as_json(),
             "buses": [poller.as_json() for poller in self._pollers],
             "devices": [live.as_json(now) for live in self._live.values()],
         }
@@ -101,6 +140,21 @@ class Agent:
     async def _answer_values(self, _question: Mapping[str, Any]) -> Any:
         now = time.monotonic()
         return [{**live.as_json(now), "values": live.values_json()} for live in self._live.values()]
+
+    async def _answer_doors(self, _question: Mapping[str, Any]) -> Any:
+        return [door.as_json() for door in self._doors.values()]
+
+    async def _answer_door(self, question: Mapping[str, Any]) -> Any:
+        """Open a door for the engineer who may use this socket."""
+        if question.get("action") != "open":
+            raise ControlError("a door can be told to open, and nothing else")
+        door = self._doors.get(str(question.get("door")))
+        if door is None:
+            raise ControlError(f"there is no door '{question.get('door')}' in this gateway's settings")
+        try:
+            return await door.open_locally("local command")
+        except NotOpened as error:
+            raise ControlError(f"'{door.device.id}' was not opened: {error}") from None
 
     async def _answer_read(self, question: Mapping[str, Any]) -> Any:
         """Read a device now, before the polls that wait."""
@@ -129,6 +183,10 @@ async def read_device(driver: Driver, profile: Profile, points: Collection[str] 
         reason = error.reason
     states = {point.name: point.states for point in profile.points}
     return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
+
+
+def _is_lift(device: Device) -> bool:
+    return device.profile.kind == "lift"
 
 
 def no_uplink(state: str) -> dict[str, Any]:

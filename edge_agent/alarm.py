@@ -10,7 +10,18 @@ from typing import Any
 from protocols.sync import Event
 
 # condition -> priority: 1 urgent, 2 important, 3 general
-PRIORITIES = {"bus_down": 1, "device_offline": 2, "store_failing": 1}
+PRIORITIES = {
+    "bus_down": 1,
+    "device_offline": 2,
+    "store_failing": 1,
+    "rules_refused": 2,
+    "door_forced": 1,
+    "door_held_open": 2,
+    "door_tamper": 2,
+    "lift_entrapment": 1,
+    "lift_fault": 2,
+    "lift_fire_mode": 2,
+}
 
 
 class Alarms:

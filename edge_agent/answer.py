@@ -20,9 +20,15 @@ class Acked:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The centre took the status. Units: ``server_time`` is its clock in milliseconds UTC."""
+    """The centre took the status.
+
+    Shape: ``rules_version`` is that of the access rules it has for this gateway, None for none.
+
+    Units: ``server_time`` is its clock in milliseconds UTC.
+    """
 
     server_time: int
+    rules_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,8 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
         number = document.get(wanted)
         if type(number) is not int or number < 0:
             return Unreachable(f"something other than a centre answered: HTTP 200 without '{wanted}'. {_NOT_OURS}")
-        return Acked(number) if wanted == "acked" else Heard(number)
+        version = document.get("rules_version")
+        return Acked(number) if wanted == "acked" else Heard(number, version if type(version) is int else None)
     if status == 413:
         return TooLarge()
     error = document.get("error")

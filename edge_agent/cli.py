@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commands import buffer, config, service
+from edge_agent.commands import buffer, config, door, service, sim
 from edge_agent.commands.decode import decode
-from edge_agent.commands.sim import sim
 from edge_agent.commands.watch import watch
 
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -19,7 +18,9 @@ app.command("watch")(watch)
 app.add_typer(buffer.app, name="buffer")
 app.command("decode")(decode)
 app.add_typer(config.app, name="config")
-app.command("sim")(sim)
+app.command("door")(door.door)
+app.command("doors")(door.doors)
+app.add_typer(sim.app, name="sim")
 
 
 @app.callback()

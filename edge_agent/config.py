@@ -19,6 +19,7 @@ from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
 
 ENVIRONMENT = "GATEHOUSE_EDGE_CONFIG"
 SOCKET_NAME = "edge.sock"
+CARD_MS = 200
 PLACES = (Path("edge.toml"), Path("/etc/gatehouse/edge.toml"))
 
 
@@ -32,7 +33,10 @@ class Uplink:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device to poll; ``points`` are all of the profile's where the file names none."""
+    """One device to poll; ``points`` are all of the profile's where the file names none.
+
+    Units: a door is looked at every ``card_ms`` milliseconds besides.
+    """
 
     id: str
     name: str
@@ -41,6 +45,7 @@ class Device:
     address: str
     period_s: float
     points: tuple[str, ...]
+    card_ms: int = CARD_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class _Device(_Table):
     address: str
     period_s: Annotated[float, Field(ge=0.05, le=86_400)] = 60
     points: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    card_ms: Annotated[int, Field(ge=50, le=5_000)] | None = None
 
 
 class _File(_Table):
@@ -198,7 +204,8 @@ def _bus(bus: _TcpBus | _SerialBus, folder: Path) -> BusSettings:
 def _device(device: _Device, profile: Profile) -> Device:
     points = device.points if device.points is not None else tuple(point.name for point in profile.points)
     name = device.name or device.id
-    return Device(device.id, name, device.bus, profile, device.address, device.period_s, points)
+    card_ms = CARD_MS if device.card_ms is None else device.card_ms
+    return Device(device.id, name, device.bus, profile, device.address, device.period_s, points, card_ms)
 
 
 def _lint_ids(document: Document, read: _File) -> Iterator[Fault]:
@@ -281,6 +288,8 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
             continue
         if bus is not None and (wrong := complaint(profile, bus.kind, device.address)) is not None:
             yield document.fault((*loc, "address"), wrong.rstrip("."))
+        if device.card_ms is not None and profile.kind != "door":
+            yield document.fault((*loc, "card_ms"), f"a device of kind '{profile.kind}' has no reader", "Remove it.")
         names = [point.name for point in profile.points]
         for point in sorted({point for point in device.points or () if (device.points or ()).count(point) > 1}):
             yield document.fault((*loc, "points"), f"the point '{point}' stands here twice", "Once is enough.")

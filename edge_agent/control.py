@@ -1,7 +1,7 @@
 """The running gateway's local socket: one JSON line in, one JSON line out.
 
 The socket file is 0600 in the gateway's data folder; whoever may read the folder's database
-may ask here. Nothing can be changed through it.
+may ask here. One thing only can be done through it: open a door, which is recorded first.
 """
 
 import asyncio

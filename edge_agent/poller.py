@@ -7,7 +7,8 @@ and is not stored yet was never accepted, and nobody has seen it.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from drivers.base import Driver, PointValue
@@ -18,6 +19,9 @@ from edge_agent.recorder import Recorder
 from edge_agent.schedule import Poll, Probe, Schedule, Wait
 
 log = logging.getLogger("edge.poller")
+
+# Told at once of what a device has answered, beside the storing of it.
+Watch = Callable[[Sequence[PointValue]], Awaitable[None]]
 
 _MOST_UNSTORED = 64  # answers; a store that cannot keep up slows the asking down
 
@@ -32,12 +36,14 @@ class Poller:
         live: Mapping[str, DeviceLive],
         recorder: Recorder,
         probe_s: float,
+        watches: Mapping[str, Watch] = MappingProxyType({}),
     ) -> None:
         self.bus = bus
         self._drivers = drivers
         self._live = {device: live[device] for device in drivers}
         self._recorder = recorder
         self._probe_s = probe_s
+        self._watches = watches
         self._rounds: dict[str, float] = {}
         self._periods: dict[str, float] = {}
         self._answers: asyncio.Queue[tuple[DeviceLive, Sequence[PointValue]]] = asyncio.Queue(_MOST_UNSTORED)
@@ -124,6 +130,8 @@ class Poller:
         if live.state == "offline":
             log.info("%s answers again", live.device.id)
         live.answered(time.monotonic(), error)
+        if (watch := self._watches.get(live.device.id)) is not None and values:
+            await watch(values)  # before the storing, which may have to wait for its turn
         await self._answers.put((live, values))
         await self._alarm(live)
 

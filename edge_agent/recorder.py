@@ -57,6 +57,20 @@ class Recorder:
         await self._tell()
         return frozenset(reading.series.device for readings in refused for reading in readings)
 
+    async def commit(self, event: Event) -> bool:
+        """Commit an event before it is acted on; False where it is not stored: then nothing may be done."""
+        try:
+            await self._store.append(Lane.SAFETY, (event,))
+        except (RecordRefused, StoreError) as error:
+            self._fail(str(error), 1)
+            return False
+        self._work_again()
+        return True
+
+    async def tell(self, event: Event) -> None:
+        """Commit an event that has happened already; it waits in memory while the store fails."""
+        await self._tell(event)
+
     async def alarm(self, subject: str, condition: str, *, is_on: bool, detail: Mapping[str, Any]) -> None:
         """Commit an alarm's raising or clearing, if this is one."""
         event = self._alarms.update(subject, condition, is_on=is_on, at=_now_ms(), detail=detail)
@@ -87,7 +101,7 @@ class Recorder:
     def _fail(self, reason: str, count: int) -> None:
         self.refused += count
         if reason != self.error:
-            log.error("%d readings could not be stored: %s", count, reason)
+            log.error("%d records could not be stored: %s", count, reason)
         self.error = reason
         self._note_failing(is_on=True, detail={"error": reason})
 
@@ -95,7 +109,7 @@ class Recorder:
         if self.error is None:
             return
         lost, self.error, self.refused = self.refused, None, 0
-        log.warning("the store works again; %d readings were not accepted meanwhile", lost)
+        log.warning("the store works again; %d records were not accepted meanwhile", lost)
         self._note_failing(is_on=False, detail={"not_accepted": lost})
 
     def _note_failing(self, *, is_on: bool, detail: Mapping[str, Any]) -> None:

@@ -3,16 +3,28 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import aiohttp
 
-from edge_agent.answer import Acked, Answer, Broken, Heard, TooLarge, Unreachable, read_batch_answer, read_status_answer
+from edge_agent.answer import (
+    Acked,
+    Answer,
+    Broken,
+    Gap,
+    Heard,
+    TooLarge,
+    Unreachable,
+    read_batch_answer,
+    read_status_answer,
+)
 from edge_agent.credential import check_url
+from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
+from protocols.access import MAX_RULES_BYTES, PATH_RULES
 from protocols.sync import CONTENT_TYPE, MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Batch, encode_batch
 
 _log = logging.getLogger(__name__)
@@ -21,6 +33,7 @@ TIMEOUT_S = 30.0
 _CONNECT_S = 5.0
 _MOST_ANSWER_BYTES = 64 * 1024  # a sign-in page may be endless; ours is a line
 _LONGEST_REST_S = 5.0
+_RULES_AGAIN_S = 60.0  # rules that were refused will be refused again
 
 
 class UplinkState(NamedTuple):
@@ -41,7 +54,8 @@ class UplinkClient:
     """Sends one store's records and the gateway's status; ``run`` it in a task.
 
     Shape: ``status`` gives the status JSON of the moment; ``clock_offset_ms`` is the centre's
-    clock minus ours, None before it was heard.
+    clock minus ours, None before it was heard. ``refused`` is told why access rules were not
+    taken, and None when they were.
     """
 
     def __init__(
@@ -53,12 +67,18 @@ class UplinkClient:
         *,
         policy: Policy | None = None,
         timeout_s: float = TIMEOUT_S,
+        rules: RuleKeeper | None = None,
+        refused: Callable[[str | None], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare the link. Raises: UplinkError for an address on another machine."""
         self._url = check_url(url)
         self._headers = {"Authorization": f"Gateway {store.edge_id}:{secret}", "Accept-Encoding": "identity"}
         self._store = store
         self._status = status
+        self._rules = rules
+        self._refused = refused
+        self._has_asked = False
+        self._rules_again_at = 0.0
         self._core = Uplink(policy)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
         self._said: tuple[Link, str | None] = (Link.STARTING, None)
@@ -132,6 +152,7 @@ class UplinkClient:
             )
         batch = Batch(self._store.edge_id, self._store.epoch, lane, first_seq, records)
         answer = await self._deliver(session, batch)
+        self._note_heard(answer)
         if isinstance(answer, Acked):
             self.last_ack_at = _now_ms()
         state = self._store.lanes()[lane]
@@ -150,11 +171,69 @@ class UplinkClient:
     async def _send_status(self, session: aiohttp.ClientSession) -> None:
         sent_at = _now_ms()
         answer = await self._post(session, PATH_STATUS, read_status_answer, json=dict(self._status()))
+        self._note_heard(answer)
         if isinstance(answer, Heard):
             self.clock_offset_ms = answer.server_time - (sent_at + _now_ms()) // 2
+            await self._follow_rules(session, answer.rules_version)
         elif isinstance(answer, Broken):
             _log.warning("uplink: the centre does not take the status: %s", answer.reason)
         self._core.status_answered(answer, time.monotonic())
+
+    def _note_heard(self, answer: Answer) -> None:
+        if self._rules is not None and isinstance(answer, Acked | Heard | Gap | TooLarge | Broken):
+            self._rules.hear()
+
+    async def _follow_rules(self, session: aiohttp.ClientSession, version: int | None) -> None:
+        """Fetch the access rules where the centre has others, and once after every start."""
+        rules = self._rules
+        if rules is None:
+            return
+        await rules.confirm(version)
+        is_due = not self._has_asked or (version is not None and version != rules.version)
+        if not is_due or time.monotonic() < self._rules_again_at:
+            return
+        self._rules_again_at = time.monotonic() + _RULES_AGAIN_S
+        try:
+            body = await self._fetch_rules(session, rules.version)
+            if body is not None:
+                await rules.take(body)
+        except RulesRefused as error:
+            await self._tell_refused(str(error))
+            return
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            _log.warning("uplink: the access rules did not come: %s", str(error) or type(error).__name__)
+            self._rules_again_at = 0.0  # the next status finds out whether the centre is there
+            return
+        self._has_asked = True
+        if body is not None:
+            self._rules_again_at = 0.0
+        if rules.version is not None:
+            await self._tell_refused(None)
+
+    async def _tell_refused(self, reason: str | None) -> None:
+        if self._refused is not None:
+            await self._refused(reason)
+
+    async def _fetch_rules(self, session: aiohttp.ClientSession, have: int | None) -> bytes | None:
+        """Get the rules; None where ours are the newest or there are none for this gateway.
+
+        Raises: RulesRefused for an answer that is none of the contract's.
+        """
+        params = {} if have is None else {"have": str(have)}
+        async with session.get(PATH_RULES, params=params, allow_redirects=False) as response:
+            if response.status == 304 and self._rules is not None:
+                await self._rules.confirm(have)
+            if response.status in (204, 304, 404):  # an older centre has no such page
+                return None
+            if response.status != 200:
+                raise aiohttp.ClientError(f"HTTP {response.status}")
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > MAX_RULES_BYTES:
+                    response.close()
+                    raise RulesRefused(f"they are larger than {MAX_RULES_BYTES} bytes")
+            return bytes(content)
 
     async def _post(
         self,

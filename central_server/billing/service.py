@@ -89,6 +89,11 @@ async def _has_moved(db: Database, seen: int) -> bool:
         return await store.newest_line(conn) != seen
 
 
+async def site_names(conn: AsyncConnection, actor: Actor) -> dict[str, str]:
+    """Give the names of the sites that the actor sees, by code."""
+    return await store.site_names(conn, actor)
+
+
 async def list_bills(
     conn: AsyncConnection, actor: Actor, wanted: Wanted = EVERY_BILL, *, limit: int = 50, offset: int = 0
 ) -> BillPage:

@@ -73,6 +73,11 @@ async def sites(conn: AsyncConnection, actor: Actor, code: str | None) -> list[S
     return [Site(*row) for row in await conn.execute(query)]
 
 
+async def site_names(conn: AsyncConnection, actor: Actor) -> dict[str, str]:
+    query = select(site.c.code, site.c.name).where(actor.sees_site(site.c.id)).order_by(site.c.code)
+    return {row.code: row.name for row in await conn.execute(query)}
+
+
 async def newest_line(conn: AsyncConnection) -> int:
     """Give the mark that every issued line moves, for compare-and-set."""
     return int(await conn.scalar(select(func.coalesce(func.max(bill_line.c.id), 0))) or 0)

@@ -1,14 +1,18 @@
 """Bills: the list, and one with why it amounts to what it does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from aiohttp import web
 
 from central_server.billing import service as billing
-from central_server.billing import words as billing_words
+from central_server.billing.payment import payments_of_bill
+from central_server.billing.payment_store import Payment
 from central_server.billing.view import BillView, LineView, Wanted
+from central_server.billing.words import BILL_STATES, CHARGES, METHODS, STEPS, said
 from central_server.dashboard import queries, words
 from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import fit, page_number
@@ -61,6 +65,7 @@ async def bill_list(request: web.Request) -> web.StreamResponse:
         paged=fit(found.items, found.total, number, _PAGE),
         has_any=every.total > 0,
         wanted=wanted,
+        states=BILL_STATES,
         owed_fen=found.owed_fen,
         valid_period=_month(wanted.period, show),
     )
@@ -80,27 +85,30 @@ async def bill(request: web.Request) -> web.StreamResponse:
         if found is None:
             raise NotFound("no_bill", "There is no bill of this number.")
         site = await queries.site_of(conn, found.summary.site)
+        payments = await payments_of_bill(conn, found.summary.id)
     show = show_for(request, found.zone)
-    return await page(
-        request,
-        "bill.html",
-        show,
-        bill=found,
-        site=site,
-        lines=[_line(line, show) for line in found.lines],
-        last_day=_last_day(found, show),
-        reads=sum(bool(read and read.batch) for line in found.lines for read in (line.opening, line.closing)),
-    )
+    return await page(request, "bill.html", show, site=site, **bill_parts(found, payments, show))
+
+
+def bill_parts(found: BillView, payments: Sequence[Payment], show: Show) -> dict[str, Any]:
+    """Give what billing/_lines.html and billing/_due.html show of a bill, to staff and to residents alike."""
+    return {
+        "bill": found,
+        "lines": [_line(line, show) for line in found.lines],
+        "payments": payments,
+        "methods": METHODS,
+        "state": found.summary.state(show.local(show.now).date().isoformat()),
+        "states": BILL_STATES,
+        "last_day": _last_day(found, show),
+        "reads": sum(bool(read and read.batch) for line in found.lines for read in (line.opening, line.closing)),
+    }
 
 
 def _line(line: LineView, show: Show) -> LinePage:
     if line.source_key is not None:
         steps = line.trace["evidence"].get("steps", ())
-        said = tuple(
-            (billing_words.said(each, billing_words.STEPS, show.language), each.get("amount_fen")) for each in steps
-        )
-        name = billing_words.said(line.trace["description"], billing_words.CHARGES, show.language)
-        return LinePage(line, name, (), said)
+        told = tuple((said(each, STEPS, show.language), each.get("amount_fen")) for each in steps)
+        return LinePage(line, said(line.trace["description"], CHARGES, show.language), (), told)
     known = words.LINES.get(line.description_key)
     return LinePage(line, show.language.gettext(known) if known else line.description_key, _parts(line))
 

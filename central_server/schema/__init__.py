@@ -5,6 +5,17 @@ from central_server.schema.billing import bill, bill_line, bill_run, installatio
 from central_server.schema.charge import charge, payment
 from central_server.schema.estate import building, ownership, person, site, unit
 from central_server.schema.field import alarm, batch, device, event, gateway, lane_mark, latest, reading, series
+from central_server.schema.neighbourhood import (
+    consent,
+    notice,
+    notice_building,
+    notice_read,
+    parking_fees,
+    parking_lease,
+    parking_place,
+    parking_price,
+    visitor,
+)
 from central_server.schema.people import account, audit, outbox, photo, session, sign_in_code
 
 __all__ = [
@@ -17,6 +28,7 @@ __all__ = [
     "bill_run",
     "building",
     "charge",
+    "consent",
     "device",
     "event",
     "gateway",
@@ -25,8 +37,15 @@ __all__ = [
     "latest",
     "metadata",
     "metering_point",
+    "notice",
+    "notice_building",
+    "notice_read",
     "outbox",
     "ownership",
+    "parking_fees",
+    "parking_lease",
+    "parking_place",
+    "parking_price",
     "payment",
     "person",
     "photo",
@@ -36,4 +55,5 @@ __all__ = [
     "sign_in_code",
     "site",
     "unit",
+    "visitor",
 ]

@@ -1,7 +1,8 @@
 """The simulator's own record of every register it told anybody: the truth for checks of bills.
 
 One JSON line an answer and register, in the file before the answer's first byte leaves, so
-a reading at the other end that is not in here was never served.
+a reading at the other end that is not in here was never served. At doors one line a card shown
+and a relay pulsed, before either can be seen; such a line has "door" where others have "meter".
 """
 
 import fcntl
@@ -27,6 +28,14 @@ class Served(NamedTuple):
     unit: str
 
 
+class Happened(NamedTuple):
+    """What was done to a door: a card was shown, or the relay was pulsed."""
+
+    door: str
+    what: str
+    more: dict[str, int | str]
+
+
 class Journal:
     """Append to a journal file, or to nowhere when there is no path.
 
@@ -38,6 +47,7 @@ class Journal:
         self._now = now
         self._fd: int | None = None
         self.last: dict[tuple[str, str], Decimal] = {}
+        self.cards: dict[str, int] = {}  # the last counter of every door
         if path is None:
             return
         try:
@@ -56,17 +66,12 @@ class Journal:
                 f"The journal {path} cannot be opened: {error.strerror}. Name a file in a folder you can write to."
             ) from None
 
-    def write(self, served: Sequence[Served]) -> None:
-        """Put what an answer is about to carry into the file; returns once the system has it."""
-        if self._fd is None or not served:
+    def write(self, entries: Sequence[Served | Happened]) -> None:
+        """Put what an answer is about to carry or to do into the file; returns once the system has it."""
+        if self._fd is None or not entries:
             return
         at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        text = "".join(
-            json.dumps({"meter": it.meter, "point": it.point, "value": str(it.value), "unit": it.unit, "served_at": at})
-            + "\n"
-            for it in served
-        )
-        data = text.encode()
+        data = "".join(json.dumps(_line(entry, at)) + "\n" for entry in entries).encode()
         try:
             is_whole = os.write(self._fd, data) == len(data)
         except OSError as error:
@@ -91,8 +96,23 @@ class Journal:
                 whole += len(line)
                 try:
                     entry = json.loads(line)
+                    if "door" in entry:
+                        self.cards[entry["door"]] = int(entry.get("counter", self.cards.get(entry["door"], 0)))
+                        continue
                     self.last[entry["meter"], entry["point"]] = Decimal(entry["value"])
                 except (ValueError, KeyError, TypeError, InvalidOperation):
                     raise SimError(
                         f"{path}:{number}: not a line of a journal. Move the file away or name another journal."
                     ) from None
+
+
+def _line(entry: Served | Happened, at: str) -> dict[str, int | str]:
+    if isinstance(entry, Happened):
+        return {"door": entry.door, "what": entry.what, **entry.more, "at": at}
+    return {
+        "meter": entry.meter,
+        "point": entry.point,
+        "value": str(entry.value),
+        "unit": entry.unit,
+        "served_at": at,
+    }

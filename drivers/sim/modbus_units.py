@@ -1,7 +1,7 @@
 """The Modbus devices of a simulated line, TCP or RTU: one request in, one answer out.
 
 A device's registers are those of its profile and nothing else: a read that touches an address
-beside them is refused with exception 2, as strict meters do.
+beside them is refused with exception 2, as strict meters do. Nothing but a door's relay is written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,10 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import partial
 from typing import NamedTuple
 
-from drivers.profile import ModbusSource, Profile
+from drivers.profile import CardMap, ModbusSource, Profile, Relay
 from drivers.sim.answer import Answer, Compose
-from drivers.sim.journal import Served
+from drivers.sim.door import Door
+from drivers.sim.journal import Happened, Served
 from drivers.sim.load import STEP
 from drivers.sim.model import Value
 from drivers.sim.simulated import Simulated
@@ -69,9 +70,11 @@ def answer_rtu(unit: Simulated, request: Frame, at_ms: int, wall: datetime) -> A
     return Answer(modbus.encode_rtu(Frame(request.device_id, pdu)), served)
 
 
-def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple[Served, ...]]:
+def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple[Served | Happened, ...]]:
     """Answer a read; refuse writes as an unknown function and wrong ranges as the standard says."""
     function = pdu[0]
+    if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER) and unit.profile.relay and isinstance(unit.model, Door):
+        return _write(unit, unit.model, unit.profile.relay, pdu, at_ms)
     if function not in modbus.READS:
         return modbus.encode_exception(function & 0x7F, _ILLEGAL_FUNCTION), ()
     try:
@@ -80,6 +83,8 @@ def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple
         return modbus.encode_exception(function, _ILLEGAL_VALUE), ()
     asked = [it for it in registers_of(unit.profile) if it.source.function == function and _touches(it.source, request)]
     image = _image(asked, unit.model.values(at_ms))
+    if function == modbus.READ_INPUT and unit.profile.card is not None and isinstance(unit.model, Door):
+        image |= _card(unit.model, unit.profile.card)
     wanted = range(request.address, request.address + request.count)
     if not all(address in image for address in wanted):
         return modbus.encode_exception(function, _ILLEGAL_ADDRESS), ()
@@ -87,6 +92,29 @@ def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple
     if function in _BITS:
         return modbus.encode_read_bits_response(function, [bool(bit) for bit in words]), ()
     return modbus.encode_read_registers_response(function, words), _served(unit, asked, request, words)
+
+
+def _write(unit: Simulated, door: Door, relay: Relay, pdu: bytes, at_ms: int) -> tuple[bytes, tuple[Happened, ...]]:
+    """Set a door's pulse, or pulse its relay; the answer repeats the request."""
+    try:
+        request = modbus.decode_request(pdu)
+    except ProtocolError:
+        return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
+    place, (value,) = (request.function, request.address), request.values
+    if place == (modbus.WRITE_REGISTER, relay.pulse_register):
+        door.pulse_ms = value
+        return pdu, ()
+    if place != (modbus.WRITE_COIL, relay.coil):
+        return modbus.encode_exception(pdu[0], _ILLEGAL_ADDRESS), ()
+    if not value:
+        return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
+    return pdu, (Happened(unit.device.id, "relay", {"pulse_ms": door.pulse(at_ms)}),)
+
+
+def _card(door: Door, card: CardMap) -> dict[int, int]:
+    """Lay out the last card."""
+    words = [door.number >> shift & 0xFFFF for shift in (48, 32, 16, 0)]
+    return {card.counter: door.counter, card.bits: door.bits, **dict(enumerate(words, start=card.number))}
 
 
 def registers_of(profile: Profile) -> list[Register]:

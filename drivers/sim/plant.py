@@ -5,10 +5,13 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 
 from drivers.profile import Profile, load_profile
+from drivers.sim.door import Door
 from drivers.sim.errors import SimError
+from drivers.sim.journal import Journal
+from drivers.sim.lift import Lift
 from drivers.sim.load import STEP, Load, draw
 from drivers.sim.modbus_units import ModbusUnits, raw_value, registers_of
-from drivers.sim.model import Base, Door, Electricity, Lift, Model, Water
+from drivers.sim.model import Base, Electricity, Model, Water
 from drivers.sim.simulated import Simulated
 from drivers.sim.site import Device, Line, Site
 from drivers.sim.station import SerialStation
@@ -44,6 +47,10 @@ class Plant:
                 shown[it.device.id] = value
         return shown
 
+    def model(self, device: str) -> Model | None:
+        """Give a device's inside, for whoever makes something happen to it."""
+        return next((it.model for it in self._devices if it.device.id == device), None)
+
     def _on(self, line: Line) -> list[Simulated]:
         return [it for it in self._devices if it.device.line == line.id and not it.device.dead]
 
@@ -52,32 +59,32 @@ def build_plant(
     site: Site,
     start_ms: int,
     registers: Mapping[str, Decimal],
-    journalled: Mapping[tuple[str, str], Decimal],
+    journal: Journal,
     now_ms: Callable[[], int],
     now: Callable[[], datetime],
 ) -> Plant:
     """Build every device, each register at or above all that it has ever shown.
 
-    Shape: ``registers`` from the state file, ``journalled`` the last value in the journal by
-    meter and point.
+    Shape: ``registers`` from the state file; the journal knows the last value of every meter and
+    point, and every door's counter.
 
     Raises: SimError where a profile asks for what the model does not have.
     """
     devices = []
     for device in site.devices:
         profile = load_profile(device.profile)
-        model = _model(site, device, profile, Base(0, start_ms))
+        model = _model(site, device, profile, Base(0, start_ms), journal)
         point = next(iter(model.registers), "")
-        known = (device.initial, registers.get(device.id), journalled.get((device.id, point)))
+        known = (device.initial, registers.get(device.id), journal.last.get((device.id, point)))
         shown = [value for value in known if value is not None]
         drawn = draw(site.seed, device.id, "initial") % _INITIAL_STEPS
         steps = max((int((value / STEP).to_integral_value(ROUND_CEILING)) for value in shown), default=drawn)
-        devices.append(Simulated(device, _model(site, device, profile, Base(steps, start_ms)), profile))
+        devices.append(Simulated(device, _model(site, device, profile, Base(steps, start_ms), journal), profile))
         _check_points(devices[-1], start_ms)
     return Plant(tuple(devices), now_ms, now)
 
 
-def _model(site: Site, device: Device, profile: Profile, base: Base) -> Model:
+def _model(site: Site, device: Device, profile: Profile, base: Base, journal: Journal) -> Model:
     seed = draw(site.seed, device.id)
     if profile.kind == "electricity":
         mean = _mean(device, seed, _HOME_W)
@@ -87,7 +94,7 @@ def _model(site: Site, device: Device, profile: Profile, base: Base) -> Model:
         return Water(Load(seed, mean, device.shape, burst_percent=100, group=30), base)
     if profile.kind == "lift":
         return Lift(seed, site.speed, device.floors)
-    return Door(seed, site.speed)
+    return Door(seed, site.speed, has_visits=device.visits, counter=journal.cards.get(device.id, 0))
 
 
 def _mean(device: Device, seed: int, bounds: tuple[int, int]) -> int:

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from drivers.sim.clock import SiteClock, read_state
+from drivers.sim.control import Control
 from drivers.sim.errors import SimError
 from drivers.sim.journal import Journal
 from drivers.sim.load import HOUR_MS
@@ -27,11 +29,12 @@ async def run_site(
     ready: Callable[[Mapping[str, str]], None],
     now: Callable[[], datetime] = _utc,
     monotonic: Callable[[], float] = time.monotonic,
+    control: Path | None = None,
 ) -> None:
     """Serve a site until cancelled.
 
     Shape: ``ready`` is called once, with line id -> "host:port" or the path of the pty, when
-    every line answers.
+    every line answers. ``control`` is a socket at which things can be made to happen.
 
     Raises: SimError for a port, path, journal or state that cannot be used.
     """
@@ -41,7 +44,7 @@ async def run_site(
         state = read_state(site.state)
         start_ms = state.elapsed_ms if state else site.starts_at_hour * HOUR_MS
         clock = SiteClock(start_ms, site.speed, monotonic, site.state)
-        plant = build_plant(site, start_ms, state.registers if state else {}, journal.last, clock.now_ms, now)
+        plant = build_plant(site, start_ms, state.registers if state else {}, journal, clock.now_ms, now)
         clock.registers_at = plant.registers_at
         clock.now_ms()  # takes the first lease, so an unusable state file is met before the first answer
         open_things.callback(clock.close)
@@ -59,6 +62,10 @@ async def run_site(
             lines.append(opened)
         try:
             async with asyncio.TaskGroup() as serving:
+                if control is not None:
+                    desk = Control(control, plant, journal, clock.now_ms, now)
+                    await desk.open()
+                    open_things.callback(desk.close)
                 for opened in lines:
                     serving.create_task(opened.run())
                 ready(addresses)

@@ -55,6 +55,7 @@ class Device:
 
     Shape: ``mean`` is the mean draw in W or L/h, ``initial`` what the register shows at the
     site's beginning; both None for a value drawn from the seed. A dead device never answers.
+    ``visits`` lets somebody leave through a door now and then.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Device:
     shape: str = "home"
     floors: int = 6
     period_s: int | None = None
+    visits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class _DeviceTable(_Table):
     shape: Literal["home", "building", "flat"] = "home"
     floors: Annotated[int, Field(ge=2, le=60)] = 6
     period_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    visits: bool = True
 
 
 class _SiteTable(_Table):

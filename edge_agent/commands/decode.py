@@ -12,32 +12,31 @@ from rich.text import Text
 
 from edge_agent.commands.shell import NO, WRONG, Json, fail, out
 from protocols.decode import PROTOCOLS, decode_capture
+from protocols.wiegand import wiegand_capture
 
+_WIEGAND = "wiegand"
+_ALL = (*PROTOCOLS, _WIEGAND)
 _SEPARATORS = re.compile(r"0[xX]|[:,;-]")
 
 
 def decode(
-    protocol: Annotated[str, typer.Argument(help=f"One of: {', '.join(PROTOCOLS)}.")],
+    protocol: Annotated[str, typer.Argument(help=f"One of: {', '.join(_ALL)}.")],
     hexes: Annotated[
-        list[str], typer.Argument(metavar="HEX...", help="Bytes as hex, or - for lines of standard input.")
+        list[str],
+        typer.Argument(metavar="HEX...", help="Bytes as hex (wiegand: bits), or - for lines of standard input."),
     ],
     as_json: Json = False,
 ) -> None:
     """Explain captured bytes; noise, echoes and several frames may be among them."""
-    if protocol not in PROTOCOLS:
+    if protocol not in _ALL:
         fail(
-            f"'{protocol}' is not a protocol this command decodes. There are: {', '.join(PROTOCOLS)}.",
+            f"'{protocol}' is not a protocol this command decodes. There are: {', '.join(_ALL)}.",
             WRONG,
             as_json=as_json,
         )
     is_fine = True
     for text in _lines(hexes):
-        try:
-            data = bytes.fromhex(_SEPARATORS.sub(" ", text))
-        except ValueError:
-            told = ascii(text[:40])
-            fail(f"{told} is not hex. Write bytes such as 68AA16 or '68 AA 16'.", WRONG, as_json=as_json)
-        found = decode_capture(protocol, data)
+        found = _explained(protocol, text, as_json=as_json)
         is_fine = is_fine and bool(found["frames"]) and all(frame["ok"] for frame in found["frames"])
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
@@ -45,6 +44,19 @@ def decode(
             _print(found)
     if not is_fine:
         raise typer.Exit(NO)
+
+
+def _explained(protocol: str, text: str, *, as_json: bool) -> dict[str, Any]:
+    told = ascii(text[:40])
+    if protocol == _WIEGAND:
+        if not set(text) <= set("01 ") or not text.strip():
+            fail(f"{told} is not a card's bits. Write them as 00101101000000001010001000.", WRONG, as_json=as_json)
+        return wiegand_capture(text)
+    try:
+        data = bytes.fromhex(_SEPARATORS.sub(" ", text))
+    except ValueError:
+        fail(f"{told} is not hex. Write bytes such as 68AA16 or '68 AA 16'.", WRONG, as_json=as_json)
+    return decode_capture(protocol, data)
 
 
 def _lines(hexes: list[str]) -> Iterator[str]:
@@ -58,9 +70,10 @@ def _lines(hexes: list[str]) -> Iterator[str]:
 def _print(found: dict[str, Any]) -> None:
     if not found["frames"]:
         out.print(f"No frame of {found['protocol']} is in these bytes.")
+    unit = "bits" if found["protocol"] == _WIEGAND else "bytes"
     for frame in found["frames"]:
         header = "  ".join(f"{key} {value}" for key, value in frame["header"].items() if value not in (None, False))
-        line = Text(f"frame at {frame['offset']}, {frame['length']} bytes: ")
+        line = Text(f"frame at {frame['offset']}, {frame['length']} {unit}: ")
         if frame["ok"]:
             out.print(line.append("ok"))
         else:

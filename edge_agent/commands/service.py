@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ from edge_agent.commands.table import (
 from edge_agent.config import Device, Settings
 from edge_agent.control import ControlError
 from edge_agent.credential import UplinkError
+from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store_file import StoreError, read_identity, read_lanes
 from protocols.sync import Lane
 
@@ -135,6 +137,7 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
         "store": {"ok": True, "error": None},
         "lanes": lanes_json(read_lanes(path)) if has_store else {lane.word: _NO_LANE for lane in Lane},
         "uplink": no_uplink("stopped" if settings.uplink else "none"),
+        "access": _stopped_rules(settings),
         "buses": [
             {"id": bus.id, "kind": bus.kind, "state": "stopped", "utilisation": None, "period_ms": None}
             | {"nominal_ms": None, "error": None}
@@ -147,6 +150,14 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
             for device in settings.devices
         ],
     }
+
+
+def _stopped_rules(settings: Settings) -> dict[str, Any]:
+    """Say which access rules are on disk."""
+    rules = RuleKeeper(settings.data, settings.edge_id)
+    with suppress(RulesRefused):
+        rules.load()
+    return {**rules.as_json(), "decisions": 0}
 
 
 def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
@@ -162,6 +173,10 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
         out.print(Text(f"  {uplink['error']}", style="yellow"))
     if not clock["ok"]:
         out.print(Text(f"clock {clock['offset_ms']} ms away from the centre's", style="bold red"))
+    access = found.get("access") or {}
+    if access.get("rules_version") is not None:
+        confirmed = f"confirmed {age(access['rules_age_s'])} ago"
+        out.print(f"access rules {access['rules_version']}, {confirmed}  decisions {access['decisions']}")
     if store.get("error"):
         out.print(Text(f"store {store['error']}", style="bold red"))
     out.print()

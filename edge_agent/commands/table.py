@@ -102,6 +102,23 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
+def doors_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Lay the doors out."""
+    table = _table("door", "name", "state", "leaf", "lock", "last decision", "at", "rules", right=(7,))
+    table.columns[1].no_wrap = False
+    for row in rows:
+        last = row["last_decision"]
+        alarms = [Text(alarm, style="bold red") for alarm in row["alarms"]]
+        leaf = Text(" ").join([Text(row["door"] or "-"), *alarms])
+        told = "-" if last is None else last["reason"]
+        at = instant(None if last is None else last["at"])
+        rules = "-" if row["rules_version"] is None else str(row["rules_version"])
+        table.add_row(
+            Text(row["id"]), _cut(row["name"]), state_text(row["state"]), leaf, row["lock"] or "-", told, at, rules
+        )
+    return table
+
+
 def watch_table(rows: Sequence[Mapping[str, Any]], now: float, most_rows: int | None = None) -> Table:
     """Lay out the live values of some devices, at most so many rows of them."""
     table = _table("device", "state", "point", "value", "unit", "age", right=(3, 5))

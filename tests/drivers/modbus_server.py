@@ -17,11 +17,13 @@ class Unit:
     holding_floats: Mapping[int, float] = field(default_factory=dict)
     input_floats: Mapping[int, float] = field(default_factory=dict)
     input_words: Mapping[int, int] = field(default_factory=dict)
+    holding_words: Mapping[int, int] = field(default_factory=dict)
     discretes: Sequence[bool] = (False,) * 8
 
     def device(self, unit_id: int) -> SimDevice:
         spare = SimData(60000, values=0, datatype=DataType.REGISTERS)
         holding = [SimData(at, values=value, datatype=DataType.FLOAT32) for at, value in self.holding_floats.items()]
+        holding += [SimData(at, values=value, datatype=DataType.REGISTERS) for at, value in self.holding_words.items()]
         inputs = [SimData(at, values=value, datatype=DataType.FLOAT32) for at, value in self.input_floats.items()]
         inputs += [SimData(at, values=value, datatype=DataType.REGISTERS) for at, value in self.input_words.items()]
         bits = [SimData(0, values=list(self.discretes), datatype=DataType.BITS)]

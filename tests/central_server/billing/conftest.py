@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from central_server import schema
+from central_server.billing.charge import add_charge
 from central_server.billing.model import Tariff
 from central_server.billing.period import parse_instant, parse_period
 from central_server.billing.run import RunResult
@@ -184,3 +185,25 @@ async def home(town: Town) -> Home:
         "2026-10-01T00:00",
     )
     return Home(town, unit, point, series)
+
+
+async def charged(town: Town, amount_fen: int, key: str = "order:1", unit: int = 1, period: str = "2026-10") -> bool:
+    """Charge a unit for a repair."""
+    async with town.db.write() as connection:
+        return await add_charge(
+            connection,
+            key=key,
+            site_id=1,
+            unit_id=unit,
+            kind="repair",
+            description={"key": "repair", "order": key.partition(":")[2]},
+            amount_fen=amount_fen,
+            period=period,
+            trace={"steps": [{"key": "labour", "amount_fen": amount_fen}]},
+        )
+
+
+async def billed(town: Town, amount_fen: int, key: str = "order:1", unit: int = 1) -> str:
+    """Issue a bill of an amount and give its number."""
+    await charged(town, amount_fen, key, unit)
+    return (await town.bill()).bills[0].number

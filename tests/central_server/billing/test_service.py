@@ -121,7 +121,7 @@ class Overtaken(Database):
     """A database on which somebody else is quicker between our look and our first write."""
 
     def __init__(self, url: str, quicker: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(url)
+        super().__init__(url, VAULT)
         self.quicker: Callable[[], Awaitable[object]] | None = quicker
 
     @asynccontextmanager

@@ -106,6 +106,7 @@ def wanted() -> set[str]:
     found |= {
         "Something here failed and was written to the server's log. Try again; if it stays, report trace {trace}."
     }
+    found |= {"Some fields need another look."}
     found |= {*form._TEXTS.values(), *form._KINDS.values(), "This cannot be used."}
     return found - {""}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drivers.bus.exchange import FrameExchange, ModbusRead
+from drivers.bus.exchange import FrameExchange, ModbusRead, ModbusWrite
 from drivers.bus.owner import BusState
 from drivers.bus.serial_line import SerialBus
 from drivers.bus.settings import SerialSettings
@@ -342,3 +342,33 @@ async def test_an_rtu_exception_is_told_for_what_it_is(tmp_path: Path, code: int
     async with line(lambda request, frame: [(0, reply)], tmp_path, protocol="modbus-rtu") as (bus, _):
         with pytest.raises(error, match=f"exception {code}"):
             await bus.execute(ModbusRead(3, 3, 100, 1))
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_a_write_is_answered_by_itself_and_told_from_its_echo(tmp_path: Path, echo: bool) -> None:
+    """On an adapter that echoes, the request comes back before the answer that looks like it."""
+    is_deaf = False
+
+    def answer(request: bytes, frame: modbus.Frame) -> Reply:
+        if frame.function == modbus.WRITE_COIL:
+            return [] if is_deaf else [(0.01, request)]
+        return [(0.01, modbus.encode_rtu(modbus.Frame(3, bytes.fromhex("04020001"))))]
+
+    async with line(answer, tmp_path, protocol="modbus-rtu", echo=echo) as (bus, peer):
+        bus.permit(3, modbus.WRITE_COIL, 0, range(1, 2))
+        await bus.execute(ModbusRead(3, 4, 0, 1))
+        opened = await bus.execute(ModbusWrite(3, modbus.WRITE_COIL, 0, 1))
+        assert opened.payload == bytes.fromhex("0000FF00")
+        assert peer.requests[-1][:6] == bytes.fromhex("03050000FF00")
+        is_deaf = True
+        with pytest.raises(DeviceOffline):
+            await bus.execute(ModbusWrite(3, modbus.WRITE_COIL, 0, 1))
+        assert len(peer.requests) == 3, "a write is never repeated by itself"
+
+
+async def test_a_write_that_is_answered_by_another_one_is_not_believed(tmp_path: Path) -> None:
+    other = modbus.encode_rtu(modbus.Frame(3, bytes.fromhex("05 0001 FF00")))
+    async with line(lambda request, frame: [(0.01, other)], tmp_path, protocol="modbus-rtu") as (bus, _):
+        bus.permit(3, modbus.WRITE_COIL, 0, range(1, 2))
+        with pytest.raises(DeviceOffline):
+            await bus.execute(ModbusWrite(3, modbus.WRITE_COIL, 0, 1))

@@ -31,11 +31,11 @@ class Running(NamedTuple):
 
 
 @asynccontextmanager
-async def running(site: Site) -> AsyncIterator[Running]:
+async def running(site: Site, *, control: Path | None = None) -> AsyncIterator[Running]:
     """Serve a site; what it fails with is raised here."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[dict[str, str]] = loop.create_future()
-    task = asyncio.create_task(run_site(site, ready=lambda found: ready.set_result(dict(found))))
+    task = asyncio.create_task(run_site(site, ready=lambda found: ready.set_result(dict(found)), control=control))
     await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task

@@ -6,8 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.sim.door import Door
+from drivers.sim.lift import Lift
 from drivers.sim.load import DAY_MS, STEP, Load
-from drivers.sim.model import Base, Door, Electricity, Lift, Water
+from drivers.sim.model import Base, Electricity, Water
 from protocols.quantity import decimal_from_float32
 
 _METER = Electricity(Load(3, 450), Base(123_456, 0))
@@ -61,9 +63,45 @@ def test_the_car_moves_floor_by_floor_with_closed_doors() -> None:
     assert {sample["direction"] for sample in samples} == {"up", "down", "stopped"}
 
 
-def test_a_door_opens_now_and_then_and_only_unlocked() -> None:
+def test_a_door_opens_now_and_then_and_only_after_the_exit_button() -> None:
     door = Door(seed=4, speed=1)
-    samples = [door.values(at) for at in range(0, 3_600_000, 500)]
+    samples = [door.values(at) for at in range(0, 3_600_000, 200)]
     is_open = [sample["doorState"] == "open" for sample in samples]
-    assert 0.02 < sum(is_open) / len(is_open) < 0.2
+    assert 0.01 < sum(is_open) / len(is_open) < 0.2
     assert not [sample for sample in samples if sample["doorState"] == "open" and sample["lockState"] != "unlocked"]
+    opened = [at for at in range(1, len(samples)) if is_open[at] and not is_open[at - 1]]
+    assert opened
+    for at in opened:
+        assert sum(sample["exitButton"] == "pressed" for sample in samples[at - 10 : at]) >= 5, "a whole second before"
+
+
+def test_a_pulsed_relay_unlocks_for_its_time_and_somebody_walks_through() -> None:
+    door = Door(seed=4, speed=60, has_visits=False)
+    door.pulse_ms = 3_000
+    door.pulse(60 * 10_000)
+    seen = [door.values(60 * at) for at in range(10_000, 14_000, 100)]
+    assert [it["lockState"] for it in seen] == ["unlocked"] * 30 + ["locked"] * 10
+    assert [it["doorState"] for it in seen].count("open") == 15
+    assert {it["exitButton"] for it in seen} == {"released"}
+
+
+def test_a_forced_door_stays_open_and_locked_until_it_is_closed() -> None:
+    door = Door(seed=4, speed=1)
+    door.do("force", 100_000)
+    forced = door.values(100_000)
+    assert (forced["doorState"], forced["lockState"], forced["exitButton"]) == ("open", "locked", "released")
+    door.do("close", 200_000)
+    assert door.values(200_000)["doorState"] == "closed"
+    door.do("open", 300_000)
+    assert [door.values(at)["doorState"] for at in (300_000, 301_000, 390_000)] == ["closed", "open", "open"]
+
+
+def test_an_entrapped_car_stands_until_it_is_rescued() -> None:
+    lift = Lift(seed=4, speed=1, floors=6)
+    lift.happen("entrap", 15_000)
+    for at in (15_000, 500_000):
+        values = lift.values(at)
+        assert (values["direction"], values["inDoorZone"], values["passengerAlarm"]) == ("stopped", "no", "on")
+    lift.happen("normal", 500_000)
+    assert lift.values(500_000)["doorState"] == "open"
+    assert lift.values(600_000) == lift.trip(600_000)

@@ -1,0 +1,230 @@
+"""One door: a small fast loop of its own that looks, decides, records and only then opens.
+
+    card shown --> decide --> denied:  record
+                          --> granted: record, committed --> relay
+                                       not committed     --> the door stays shut
+    fire       --> open again and again while it lasts, recorded where the store takes it
+
+The relay is the module's own timer, so that a gateway that dies in a pulse leaves no door open.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from drivers.access.modbus import ModbusDoor
+from drivers.base import CardRead, DoorStatus
+from drivers.errors import BusDown, DeviceError, DriverError
+from edge_agent.access import Decision, decide
+from edge_agent.config import Device
+from edge_agent.door_alarm import DoorWatch, look
+from edge_agent.live import iso_ms
+from edge_agent.reader import presented
+from edge_agent.recorder import Recorder
+from edge_agent.rules import RuleKeeper
+from protocols.access import DECISION, DoorRule
+from protocols.sync import Event
+
+log = logging.getLogger("edge.door")
+
+_LONGEST_PAUSE_S = 5.0  # between two looks at a module that does not answer
+_FIRE_PULSE_MS, _FIRE_EVERY_S, _FIRE_PATIENCE_S = 20_000, 15.0, 0.3
+_OPEN_WITHIN_S = 5.0  # from the card to the relay; later nobody stands there any more
+
+
+class NotOpened(Exception):
+    """The door stays as it is; the sentence says why."""
+
+
+class DoorKeeper:
+    """Watch one door until cancelled."""
+
+    def __init__(self, device: Device, driver: ModbusDoor, rules: RuleKeeper, recorder: Recorder, edge_id: str) -> None:
+        self.device = device
+        self._driver = driver
+        self._rules = rules
+        self._recorder = recorder
+        self._edge_id = edge_id
+        self._subject = f"door:{device.id}"
+        self._counter: int | None = None
+        self._read_at = time.monotonic()
+        self._failures = 0
+        self._watch = DoorWatch()
+        self._status = DoorStatus(None, None, None)
+        self._released_until: float | None = None
+        self._fire_due_at = 0.0
+        self._conditions: Mapping[str, bool] = {}
+        self._last: dict[str, Any] | None = None
+        self.error: str | None = None
+
+    async def run(self) -> None:
+        """Look at the door at its own pace until cancelled."""
+        period_s = self.device.card_ms / 1000
+        while True:
+            began = time.monotonic()
+            try:
+                await self._look()
+                self._failures, self.error = 0, None
+            except (DeviceError, BusDown) as error:
+                self._failures, self.error = self._failures + 1, error.reason
+            except Exception:  # the device task's boundary
+                log.exception("%s: a fault in this program", self.device.id)
+                self._failures, self.error = self._failures + 1, "a fault in this program; the log has it"
+            # A dead module on a line with others must not eat up the line.
+            pause_s = min(_LONGEST_PAUSE_S, period_s * 2.0 ** min(self._failures, 16)) if self._failures else period_s
+            await asyncio.sleep(max(0.01, began + pause_s - time.monotonic()))
+
+    async def open_locally(self, by: str) -> dict[str, Any]:
+        """Open the door for the engineer at the gateway; gives the decision.
+
+        Raises: NotOpened.
+        """
+        event = self._event(Decision(True, "granted"), secrets.token_hex(4), by=by)
+        if not await self._commit(event):
+            raise NotOpened("the decision could not be stored, so the door stays shut; see 'edge status'")
+        if (reason := await self._open(event, self._rule().pulse_ms)) is not None:
+            raise NotOpened(reason)
+        return event.body
+
+    def as_json(self) -> dict[str, Any]:
+        """Describe the door as ``edge doors`` does."""
+        return {
+            "id": self.device.id,
+            "name": self.device.name,
+            "state": "unknown" if self._watch.seen_at is None else "ok" if self.error is None else "offline",
+            "error": self.error,
+            "door": self._status.door,
+            "lock": self._status.lock,
+            "tamper": self._status.tamper,
+            "fire": self._status.fire,
+            "alarms": sorted(condition for condition, is_on in self._conditions.items() if is_on),
+            "last_decision": self._last,
+            "rules_version": self._rules.version,
+        }
+
+    def _rule(self) -> DoorRule:
+        book = self._rules.book
+        return DoorRule(self.device.id) if book is None else book.door(self.device.id)
+
+    async def _look(self) -> None:
+        card = await self._driver.read_card()
+        if card is not None:
+            await self._follow(card)
+        self._status = await self._driver.read_door()
+        if self._status.fire == "fire" and time.monotonic() >= self._fire_due_at:
+            await self._open_for_fire(None)
+        self._watch, self._conditions = look(
+            self._watch,
+            self._status,
+            time.monotonic(),
+            released_until=self._released_until,
+            held_open_s=self._rule().held_open_s,
+        )
+        for condition, is_on in self._conditions.items():
+            await self._recorder.alarm(f"device:{self.device.id}", condition, is_on=is_on, detail=self._detail())
+
+    def _detail(self) -> dict[str, Any]:
+        return {"door": self._status.door, "lock": self._status.lock, "held_open_s": self._rule().held_open_s}
+
+    async def _follow(self, card: CardRead) -> None:
+        """Notice a card that was shown since the last look."""
+        now = time.monotonic()
+        found = presented(self._counter, card.counter, now - self._read_at)
+        self._counter, self._read_at = card.counter, now
+        if found.missed != 0:
+            log.warning("%s: cards missed: %s", self.device.id, found.why)
+            body = {"door": self.device.id, "missed": found.missed, "why": found.why, "counter": card.counter}
+            await self._recorder.tell(Event("cards_missed", self._subject, _now_ms(), body))
+        if found.is_new:
+            await self._decide(card, now)
+
+    async def _decide(self, card: CardRead, shown_at: float) -> None:
+        is_fire = self._status.fire == "fire"
+        decision = decide(
+            card,
+            self.device.id,
+            self._rules.now(),
+            self._rules.book,
+            silent_s=self._rules.silent_s,
+            is_fire=is_fire,
+        )
+        if is_fire:
+            await self._open_for_fire(card, decision)
+            return
+        event = self._event(decision, str(card.counter), card)
+        if not decision.is_granted:
+            self._note(event)
+            await self._recorder.tell(event)
+        elif await self._commit(event):
+            if time.monotonic() - shown_at > _OPEN_WITHIN_S:
+                await self._not_opened(event, "the store was too slow")
+            else:
+                await self._open(event, self._rule().pulse_ms)
+
+    async def _open_for_fire(self, card: CardRead | None, decision: Decision | None = None) -> None:
+        """Open whatever happens; the record may come after."""
+        found = decision or Decision(True, "emergency_open")
+        event = self._event(found, secrets.token_hex(4) if card is None else str(card.counter), card)
+        telling = asyncio.ensure_future(self._recorder.tell(event))
+        await asyncio.wait({telling}, timeout=_FIRE_PATIENCE_S)
+        self._note(event)
+        self._fire_due_at = time.monotonic() + _FIRE_EVERY_S
+        try:
+            await self._open(event, _FIRE_PULSE_MS)
+        finally:
+            await telling
+
+    async def _commit(self, event: Event) -> bool:
+        if not await self._recorder.commit(event):
+            log.error("%s stays shut: the decision could not be stored", self.device.id)
+            return False
+        self._note(event)
+        return True
+
+    async def _open(self, event: Event, pulse_ms: int) -> str | None:
+        """Pulse the relay; gives why it did not, recorded, if it did not."""
+        self._released_until = time.monotonic() + pulse_ms / 1000
+        try:
+            await self._driver.open_door(pulse_ms)
+        except DriverError as error:
+            return await self._not_opened(event, error.reason)
+        self._released_until = time.monotonic() + pulse_ms / 1000
+        return None
+
+    async def _not_opened(self, event: Event, reason: str) -> str:
+        """Record that a granted door did not move; the decision itself stays as it was taken."""
+        log.error("%s did not open: %s", self.device.id, reason)
+        body = {"decision_id": event.body["decision_id"], "door": self.device.id, "error": reason}
+        await self._recorder.tell(Event("door_not_opened", self._subject, _now_ms(), body))
+        return reason
+
+    def _event(self, decision: Decision, mark: str, card: CardRead | None = None, **more: str) -> Event:
+        """Write a decision down; the counter wraps, so the instant makes its number unique."""
+        at = _now_ms()
+        body: dict[str, Any] = {
+            "decision_id": f"{self._edge_id}/{self.device.id}/{at}-{mark}",
+            "door": self.device.id,
+            "granted": decision.is_granted,
+            "reason": decision.reason,
+            "credential": decision.credential,
+            "rules_version": self._rules.version,
+            "offline": self._rules.is_offline,
+            **more,
+        }
+        if card is not None:
+            body["counter"] = card.counter
+            if decision.credential is None:
+                body["card"] = {"bits": card.bits, "number": f"{card.number:x}"}
+        return Event(DECISION, self._subject, at, body)
+
+    def _note(self, event: Event) -> None:
+        self._rules.decisions += 1
+        self._last = {**event.body, "at": iso_ms(event.at)}
+        log.info("%s: %s", self.device.id, event.body["reason"])
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,286 @@
+"""A door from the card to the relay, on real sockets: a simulated door, a gateway, and a centre that speaks the contract."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from drivers.sim import control
+from edge_agent import rules as rules_module
+from edge_agent.agent import Agent
+from edge_agent.config import Settings, load_settings
+from edge_agent.control import ControlClient, ControlError
+from edge_agent.store import Store, StoreFull
+from protocols.access import DECISION, PATH_RULES, Credential, DoorRule, Grant, Rules, encode_rules
+from protocols.sync import PATH_BATCHES, PATH_STATUS, Event, Lane, Record, decode_batch
+from tests.drivers.sim.served import Running, running, site_from
+
+SITE = """\
+[site]
+journal = "journal.jsonl"
+
+[[line]]
+id = "io"
+kind = "modbus-tcp"
+port = 0
+
+[[device]]
+id = "door-1"
+line = "io"
+profile = "access/modbus-door"
+address = "1"
+visits = false
+
+[[device]]
+id = "lift-1"
+line = "io"
+profile = "elevator/modbus-gateway"
+address = "2"
+"""
+EDGE = """\
+[edge]
+id = "gw-1"
+
+[uplink]
+url = "http://127.0.0.1:{centre}"
+secret_file = "secret"
+
+[[bus]]
+id = "io"
+kind = "modbus-tcp"
+host = "127.0.0.1"
+port = {port}
+
+[[device]]
+id = "door-1"
+bus = "io"
+profile = "access/modbus-door"
+address = "1"
+period_s = 1
+card_ms = 100
+
+[[device]]
+id = "lift-1"
+bus = "io"
+profile = "elevator/modbus-gateway"
+address = "2"
+period_s = 1
+"""
+CARD = "26:b40288"
+ANNA = Credential("anna", 26, "b40288", grants=(Grant(frozenset({"door-1"})),))
+RULES = Rules(
+    "gw-1", 1, 1_790_000_000_000, "Asia/Shanghai", credentials=(ANNA,), doors=(DoorRule("door-1", 500, held_open_s=1),)
+)
+
+
+@dataclass
+class Centre:
+    """A peer that speaks the contract; ``version`` and ``body`` are what it says and serves."""
+
+    version: int | None = 1
+    body: bytes = encode_rules(RULES)
+    events: list[Event] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[str | None] = field(default_factory=list)
+    port: int = 0
+
+    async def start(self) -> web.AppRunner:
+        app = web.Application(client_max_size=8 * 1024 * 1024)
+        app.router.add_post(PATH_STATUS, self._status)
+        app.router.add_post(PATH_BATCHES, self._batch)
+        app.router.add_get(PATH_RULES, self._rules)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
+        self.port = runner.addresses[0][1]
+        return runner
+
+    def serve(self, rules: Rules) -> None:
+        self.version, self.body = rules.version, encode_rules(rules)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        self.statuses.append(await request.json())
+        return web.json_response({"server_time": time.time_ns() // 1_000_000, "rules_version": self.version})
+
+    async def _batch(self, request: web.Request) -> web.Response:
+        batch = decode_batch(await request.read())
+        self.events += [record for record in batch.records if isinstance(record, Event)]
+        return web.json_response({"acked": batch.last_seq})
+
+    async def _rules(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Gateway gw-1:secret"
+        have = request.query.get("have")
+        self.asked.append(have)
+        if self.version is None:
+            return web.Response(status=204)
+        if have == str(self.version):
+            return web.Response(status=304)
+        return web.Response(body=self.body, content_type="application/json")
+
+
+class WatchedStore:
+    """The real store; it can be full, and notes what the journal said at the moment of each commit."""
+
+    def __init__(self, store: Store, relays: Callable[[], int]) -> None:
+        self._store = store
+        self._relays = relays
+        self.is_full = False
+        self.seen: dict[str, int] = {}
+        self.events: list[Event] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, lane: Lane, records: Sequence[Record]) -> int:
+        if self.is_full and lane is Lane.SAFETY:
+            raise StoreFull("the disk is full. Make room.")
+        done = await self._store.append(lane, records)
+        for record in records:
+            if isinstance(record, Event):
+                self.events.append(record)
+                self.seen[str(record.body.get("decision_id"))] = self._relays()
+        return done
+
+
+@dataclass
+class House:
+    """Everything of one test."""
+
+    folder: Path
+    site: Running
+    centre: Centre
+    settings: Settings
+    store: WatchedStore
+
+    async def do(self, *words: str) -> dict[str, Any]:
+        told = await asyncio.to_thread(control.ask, self.folder / "sim.sock", words)
+        assert told["ok"], told
+        return told
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
+        async with asyncio.timeout(seconds):
+            while not (found := condition()):
+                await asyncio.sleep(0.02)
+        return found
+
+    def relays(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.site.journal if entry.get("what") == "relay"]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return [event.body for event in self.store.events if event.kind == DECISION]
+
+    def raised(self, condition: str) -> list[str]:
+        return [
+            event.body["state"]
+            for event in self.store.events
+            if event.kind == "alarm" and event.body["condition"] == condition
+        ]
+
+    async def present(self, card: str = CARD) -> dict[str, Any]:
+        """Show a card and wait for the decision, and for the relay where it is granted."""
+        before, pulses = len(self.decisions()), len(self.relays())
+        await self.do("present", "door-1", card)
+        await self.until(lambda: len(self.decisions()) > before)
+        decision = self.decisions()[-1]
+        if decision["granted"]:
+            await self.until(lambda: len(self.relays()) > pulses)
+        return decision
+
+    async def ask(self, op: str, **fields: Any) -> Any:
+        return await ControlClient(self.settings.socket_path).ask(op, **fields)
+
+
+@asynccontextmanager
+async def house(folder: Path, centre: Centre | None = None) -> AsyncIterator[House]:
+    centre = centre or Centre()
+    runner = await centre.start()
+    site = site_from(SITE, folder)
+    (folder / "secret").touch(mode=0o600)
+    (folder / "secret").write_text("secret")
+    try:
+        async with running(site, control=folder / "sim.sock") as served:
+            (folder / "edge.toml").write_text(EDGE.format(centre=centre.port, port=served.port("io")))
+            settings = load_settings(folder / "edge.toml")
+            settings.data.mkdir(exist_ok=True)
+            async with await Store.open(settings.store_path, "gw-1") as store:
+                watched = WatchedStore(store, lambda: len(found.relays()))
+                found = House(folder, served, centre, settings, watched)
+                agent = asyncio.create_task(Agent(settings, watched).run())  # type: ignore[arg-type]
+                try:
+                    yield found
+                finally:
+                    agent.cancel()
+                    await asyncio.wait({agent})
+                    assert agent.cancelled(), agent.exception()
+    finally:
+        await runner.cleanup()
+
+
+async def is_ready(found: House) -> None:
+    """Wait until the gateway has its rules and knows the reader's counter."""
+    await found.until(lambda: found.settings.socket_path.exists())
+    async with asyncio.timeout(10):
+        while (await found.ask("doors"))[0]["state"] != "ok" or (await found.ask("status"))["access"][
+            "rules_version"
+        ] != found.centre.version:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_card_opens_the_door_after_the_decision_is_stored_and_the_centre_hears_of_it(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        await is_ready(found)
+        decision = await found.present()
+        assert (decision["granted"], decision["reason"], decision["credential"]) == (True, "granted", "anna")
+        assert (decision["rules_version"], decision["offline"], decision["door"]) == (1, False, "door-1")
+        assert "card" not in decision, "a known card's number is nobody's business"
+        assert found.store.seen[decision["decision_id"]] == 0, "committed while the relay was still at rest"
+        (card,) = [entry for entry in found.site.journal if entry.get("what") == "card"]
+        (relay,) = found.relays()
+        assert relay["pulse_ms"] == 500
+        took = datetime.fromisoformat(relay["at"]) - datetime.fromisoformat(card["at"])
+        assert took.total_seconds() < 0.5
+
+        stranger = await found.present("34:1")
+        assert (stranger["granted"], stranger["reason"], stranger["credential"]) == (False, "unknown_card", None)
+        assert stranger["card"] == {"bits": 34, "number": "1"}
+        await found.until(lambda: [it.body for it in found.centre.events if it.kind == DECISION] == found.decisions())
+        assert found.centre.events[-1].subject == "door:door-1"
+        assert len(found.relays()) == 1
+        doors = await found.ask("doors")
+        assert (doors[0]["last_decision"]["reason"], doors[0]["rules_version"]) == ("unknown_card", 1)
+        await found.until(lambda: found.centre.statuses[-1]["access"]["decisions"] == 2)
+
+
+async def test_a_door_decides_with_the_centre_away_and_a_tenancy_ends_to_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight = time.time_ns() // 1_000_000 + 4_000
+    centre = Centre(body=encode_rules(replace(RULES, credentials=(replace(ANNA, valid_to=midnight),))))
+    monkeypatch.setattr(rules_module, "OFFLINE_S", 0.5)
+    async with house(tmp_path, centre) as found:
+        await is_ready(found)
+    async with house(tmp_path, Centre(version=1, body=b"nothing")) as found:  # a restart, rules from the disk
+        await found.until(lambda: found.settings.socket_path.exists())
+        found.centre.version = None
+        await found.until(lambda: found.centre.statuses)
+    found = await decided_without_a_centre(tmp_path, midnight)
+
+
+async def decided_without_a_centre(folder: Path, midnight: int) -> None:
+    async with house(folder) as found:
+        found.centre.version = None
+        await found.until(lambda: found.settings.socket_path.exists())
+        await asyncio.sleep(0.6)
+        decision = await found.present()
+        assert (decision["reason"], decision["offline"], decision["rules_version"]) == ("granted", True, 1)
+        await asyncio.sleep(max(0.0, midnight / 1000 - time.time()))
+        decision = await found.present()
+        assert (decision["reason"], decision["credential"]) == ("expired", "anna")
+        assert len(found.relays()) == 1

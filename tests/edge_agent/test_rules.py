@@ -1,0 +1,107 @@
+"""The rules in force: never an older one, never another's, never a broken one; and how fresh they are."""
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.rules import HEARD_NAME, RULES_NAME, RuleKeeper, RulesRefused
+from protocols.access import Credential, Rules, encode_rules
+
+RULES = Rules("gw-1", 5, 1_790_000_000_000, "Asia/Shanghai", fresh_for_s=3600, credentials=(Credential("a", 26, "1"),))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.wall = 1_790_000_100_000
+        self.monotonic = 1000.0
+
+    def pass_s(self, seconds: float) -> None:
+        self.wall += round(seconds * 1000)
+        self.monotonic += seconds
+
+    def keeper(self, folder: Path) -> RuleKeeper:
+        found = RuleKeeper(folder, "gw-1", wall=lambda: self.wall, monotonic=lambda: self.monotonic)
+        found.load()
+        return found
+
+
+async def test_good_rules_survive_a_restart_in_a_file_of_our_own(tmp_path: Path) -> None:
+    clock = Clock()
+    keeper = clock.keeper(tmp_path)
+    assert keeper.version is None
+    await keeper.take(encode_rules(RULES))
+    assert stat.S_IMODE((tmp_path / RULES_NAME).stat().st_mode) == 0o600
+    again = Clock().keeper(tmp_path)
+    assert again.book is not None
+    assert again.book.rules == RULES
+
+
+async def test_what_is_not_newer_not_ours_or_not_whole_is_refused_and_the_old_stays(tmp_path: Path) -> None:
+    keeper = Clock().keeper(tmp_path)
+    await keeper.take(encode_rules(RULES))
+    before = (tmp_path / RULES_NAME).read_bytes()
+    for wrong, why in (
+        (encode_rules(replace(RULES, version=4)), "version 4 is older than version 5"),
+        (encode_rules(replace(RULES, credentials=())), "another version 5"),
+        (encode_rules(replace(RULES, edge_id="gw-2", version=9)), "those of gateway 'gw-2'"),
+        (before[:-1], "not JSON"),
+        (before.replace(b'"version":5', b'"version":6'), "does not fit"),
+    ):
+        with pytest.raises(RulesRefused, match=why):
+            await keeper.take(wrong)
+        assert keeper.version == 5
+        assert (tmp_path / RULES_NAME).read_bytes() == before
+    await keeper.take(before)
+    await keeper.take(encode_rules(replace(RULES, version=6)))
+    assert keeper.version == 6
+
+
+async def test_a_broken_file_is_told_and_gives_no_rules(tmp_path: Path) -> None:
+    (tmp_path / RULES_NAME).write_bytes(encode_rules(RULES)[:-9])
+    keeper = RuleKeeper(tmp_path, "gw-1")
+    with pytest.raises(RulesRefused):
+        keeper.load()
+    assert keeper.book is None
+
+
+async def test_rules_age_until_the_centre_confirms_the_very_version_and_over_a_restart(tmp_path: Path) -> None:
+    clock = Clock()
+    keeper = clock.keeper(tmp_path)
+    await keeper.take(encode_rules(RULES))
+    clock.pass_s(100)
+    assert keeper.silent_s == 100
+    await keeper.confirm(6)
+    await keeper.confirm(None)
+    assert keeper.silent_s == 100, "another version is no confirmation of this one"
+    await keeper.confirm(5)
+    assert keeper.silent_s == 0
+    clock.pass_s(30)
+    await keeper.confirm(5)  # noted coarsely, so the file still says 30 s ago
+    clock.pass_s(1000)
+    assert clock.keeper(tmp_path).silent_s == 1030
+    (tmp_path / HEARD_NAME).write_text("{}")
+    assert clock.keeper(tmp_path).silent_s == (clock.wall - RULES.issued_at) / 1000, "then from when they were issued"
+    assert json.loads((tmp_path / RULES_NAME).read_bytes())["rules"]["version"] == 5
+
+
+async def test_the_centre_is_offline_half_a_minute_after_its_last_word(tmp_path: Path) -> None:
+    clock = Clock()
+    keeper = clock.keeper(tmp_path)
+    assert keeper.is_offline
+    keeper.hear()
+    clock.pass_s(30)
+    assert not keeper.is_offline
+    clock.pass_s(0.1)
+    assert keeper.is_offline
+
+
+async def test_a_clock_that_was_never_set_does_not_bring_back_ended_tenancies(tmp_path: Path) -> None:
+    clock = Clock()
+    keeper = clock.keeper(tmp_path)
+    await keeper.take(encode_rules(RULES))
+    assert keeper.now() == clock.wall
+    clock.wall = 5_000
+    assert keeper.now() == RULES.issued_at
