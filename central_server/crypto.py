@@ -110,11 +110,9 @@ def load_vault(path: Path, *, may_make: bool) -> Vault:
 
     Raises: UsageError for a file that is missing, open to others or no key.
     """
+    if may_make and not path.exists():
+        _make_key(path)
     try:
-        if may_make and not path.exists():
-            key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_private(path, lambda: key)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             text = "The key file {file} can be read by others. Run: chmod 600 {file}"
             raise UsageError("key_open", text, file=str(path))
@@ -128,3 +126,13 @@ def load_vault(path: Path, *, may_make: bool) -> Vault:
     except (OSError, ValueError) as error:
         text = "The key file {file} cannot be used: {reason}. Restore it from the backup."
         raise UsageError("key_broken", text, file=str(path), reason=str(error)) from None
+
+
+def _make_key(path: Path) -> None:
+    key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, lambda: key)
+    except OSError as error:
+        text = "The key file {file} cannot be made: {reason}. Make its folder, or name another place as key_file."
+        raise UsageError("key_unwritable", text, file=str(path), reason=error.strerror or str(error)) from None

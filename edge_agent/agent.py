@@ -26,6 +26,7 @@ from edge_agent.recorder import Recorder
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
+from edge_agent.sync import Policy
 from edge_agent.uplink import UplinkClient
 from protocols.sync import Lane
 
@@ -37,7 +38,7 @@ VERSION = version("gatehouse")
 class Agent:
     """One running gateway."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, *, policy: Policy | None = None) -> None:
         self.settings = settings
         self._store = store
         self._started = time.monotonic()
@@ -51,7 +52,13 @@ class Agent:
         if settings.uplink is not None:
             secret = read_secret(settings.uplink.secret_file)
             self._uplink = UplinkClient(
-                settings.uplink.url, secret, store, self.status, rules=self._rules, refused=self._rules_refused
+                settings.uplink.url,
+                secret,
+                store,
+                self.status,
+                policy=policy,
+                rules=self._rules,
+                refused=self._rules_refused,
             )
 
     async def run(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.parking.model import Price, Span
@@ -21,6 +21,13 @@ from central_server.schema import (
     site,
     unit,
 )
+
+
+class SiteRow(NamedTuple):
+    id: int
+    code: str
+    name: str
+    zone: str
 
 
 class PlaceRow(NamedTuple):
@@ -77,6 +84,11 @@ class Wanted(NamedTuple):
     kind: str = ""
     state: str = ""
     unit_ids: Sequence[int] = ()
+
+
+async def sites(connection: AsyncConnection, actor: Actor) -> list[SiteRow]:
+    query = select(site.c.id, site.c.code, site.c.name, site.c.zone).where(actor.sees_site(site.c.id))
+    return [SiteRow(*row) for row in await connection.execute(query.order_by(site.c.code))]
 
 
 async def places(
@@ -226,7 +238,8 @@ async def units_called(connection: AsyncConnection, site_id: int, code: str) -> 
 
 
 def _matches(wanted: Wanted) -> list[ColumnElement[bool]]:
-    is_let = exists().where(parking_lease.c.place_id == parking_place.c.id, _holds(wanted.period))
+    is_of_place = and_(parking_lease.c.place_id == parking_place.c.id, _holds(wanted.period))
+    taken = select(func.count()).select_from(parking_lease).where(is_of_place).scalar_subquery()
     where: list[ColumnElement[bool]] = []
     if wanted.search:
         of_unit = select(parking_lease.c.place_id).join(unit, unit.c.id == parking_lease.c.unit_id)
@@ -242,9 +255,9 @@ def _matches(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.kind:
         where.append(parking_place.c.kind == wanted.kind)
     if wanted.state == "let":
-        where.append(is_let)
+        where.append(taken > 0)
     if wanted.state == "free":
-        where.append(not_(is_let))
+        where.append(taken < parking_place.c.spaces)
     return where
 
 

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from central_server.app import routes
+from central_server.migrate import newest_version
 from central_server.rbac import Right
 from central_server.web import ROUTES, SAFE_METHODS, Policy
 
@@ -94,7 +95,7 @@ async def test_the_command_makes_its_database_serves_and_ends_cleanly(tmp_path: 
     async with asyncio.timeout(10):
         assert await process.wait() == 0
     connection = sqlite3.connect(tmp_path / "data" / "central.db")
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_version(),)
     connection.close()
     assert not list((tmp_path / "data").glob("*-wal")), "nothing is left to be recovered"
 

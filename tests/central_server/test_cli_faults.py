@@ -166,7 +166,7 @@ def test_a_data_folder_that_cannot_be_made_is_a_clear_sentence(central: Central,
     for words in (("migrate",), ("run",)):
         result = central(*words)
         assert result.exit_code == 2, result
-        assert str(settings.parent / "data" / "central.db") in result.stderr
+        assert str(settings.parent / "data" / "central.key") in result.stderr
         assert len(result.stderr.splitlines()) == 1
 
 

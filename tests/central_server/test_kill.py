@@ -18,7 +18,7 @@ from central_server.devices.service import invite
 from central_server.migrate import migrate
 from protocols.quantity import Quality
 from protocols.sync import PATH_BATCHES, Batch, Lane, Reading, Series, encode_batch
-from tests.central_server.vault import VAULT
+from tests.central_server.vault import VAULT, write_key
 
 KILLS = 4
 SERIES = [Series(f"em-{number}", "energyImportTotal", "kWh") for number in range(5)]
@@ -39,8 +39,10 @@ class Process:
         )  # fmt: skip
         assert self.process.stderr is not None
         async with asyncio.timeout(30):
-            while not (found := re.search(r"ready: (http://[^/]+)/", (await self.process.stderr.readline()).decode())):
-                pass
+            while not (
+                found := re.search(r"ready: (http://[^/]+)/", line := (await self.process.stderr.readline()).decode())
+            ):
+                assert line, "it ended before it was ready"
         self.url = found[1]
 
     async def end(self, number: signal.Signals) -> None:
@@ -90,6 +92,7 @@ def read(path: Path, query: str) -> list[tuple[Any, ...]]:
 async def test_a_centre_killed_under_load_loses_nothing_and_counts_once(tmp_path: Path, rng: random.Random) -> None:
     path = tmp_path / "data" / "central.db"
     (tmp_path / "central.toml").write_text('[central]\nlisten = "127.0.0.1:0"\n')
+    write_key(tmp_path)
     db = Database(f"sqlite:///{path}", VAULT)
     await migrate(db)
     async with db.write() as connection:

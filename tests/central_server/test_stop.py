@@ -13,7 +13,7 @@ from central_server.auth import add_account, sign_in
 from central_server.db import Database
 from central_server.migrate import migrate
 from central_server.rbac import Role, system
-from tests.central_server.vault import VAULT
+from tests.central_server.vault import VAULT, write_key
 
 
 async def stream(port: int, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -34,6 +34,7 @@ async def test_open_streams_and_half_sent_requests_do_not_keep_the_server(
     token = (await sign_in(db, "ann", "correct horse 7", f"stop-{number}")).token
     await db.close()
     (tmp_path / "central.toml").write_text('[central]\nlisten = "127.0.0.1:0"\n')
+    write_key(tmp_path)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "central_server", "-c", str(tmp_path / "central.toml"), "run",
         stderr=asyncio.subprocess.PIPE,
@@ -41,9 +42,9 @@ async def test_open_streams_and_half_sent_requests_do_not_keep_the_server(
     assert process.stderr is not None
     async with asyncio.timeout(30):
         while not (
-            found := re.search(r"ready: http://127\.0\.0\.1:(\d+)/", (await process.stderr.readline()).decode())
+            found := re.search(r"ready: http://127\.0\.0\.1:(\d+)/", line := (await process.stderr.readline()).decode())
         ):
-            pass
+            assert line, "it ended before it was ready"
     port = int(found[1])
     streams = [await stream(port, token) for _ in range(20)]
     half = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]

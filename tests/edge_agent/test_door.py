@@ -13,11 +13,13 @@ import pytest
 from aiohttp import web
 
 from drivers.sim import control
+from edge_agent import lift_alarm
 from edge_agent import rules as rules_module
 from edge_agent.agent import Agent
 from edge_agent.config import Settings, load_settings
 from edge_agent.control import ControlClient, ControlError
 from edge_agent.store import Store, StoreFull
+from edge_agent.sync import Policy
 from protocols.access import DECISION, PATH_RULES, Credential, DoorRule, Grant, Rules, encode_rules
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Event, Lane, Record, decode_batch
 from tests.drivers.sim.served import Running, running, site_from
@@ -74,6 +76,7 @@ address = "2"
 period_s = 1
 """
 CARD = "26:b40288"
+QUICK = Policy(status_s=0.2)
 ANNA = Credential("anna", 26, "b40288", grants=(Grant(frozenset({"door-1"})),))
 RULES = Rules(
     "gw-1", 1, 1_790_000_000_000, "Asia/Shanghai", credentials=(ANNA,), doors=(DoorRule("door-1", 500, held_open_s=1),)
@@ -158,6 +161,7 @@ class House:
     centre: Centre
     settings: Settings
     store: WatchedStore
+    runner: web.AppRunner
 
     async def do(self, *words: str) -> dict[str, Any]:
         told = await asyncio.to_thread(control.ask, self.folder / "sim.sock", words)
@@ -211,8 +215,8 @@ async def house(folder: Path, centre: Centre | None = None) -> AsyncIterator[Hou
             settings.data.mkdir(exist_ok=True)
             async with await Store.open(settings.store_path, "gw-1") as store:
                 watched = WatchedStore(store, lambda: len(found.relays()))
-                found = House(folder, served, centre, settings, watched)
-                agent = asyncio.create_task(Agent(settings, watched).run())  # type: ignore[arg-type]
+                found = House(folder, served, centre, settings, watched, runner)
+                agent = asyncio.create_task(Agent(settings, watched, policy=QUICK).run())  # type: ignore[arg-type]
                 try:
                     yield found
                 finally:
@@ -261,26 +265,108 @@ async def test_a_card_opens_the_door_after_the_decision_is_stored_and_the_centre
 async def test_a_door_decides_with_the_centre_away_and_a_tenancy_ends_to_the_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    midnight = time.time_ns() // 1_000_000 + 4_000
-    centre = Centre(body=encode_rules(replace(RULES, credentials=(replace(ANNA, valid_to=midnight),))))
     monkeypatch.setattr(rules_module, "OFFLINE_S", 0.5)
+    midnight = time.time_ns() // 1_000_000 + 3_000
+    centre = Centre(body=encode_rules(replace(RULES, credentials=(replace(ANNA, valid_to=midnight),))))
     async with house(tmp_path, centre) as found:
         await is_ready(found)
-    async with house(tmp_path, Centre(version=1, body=b"nothing")) as found:  # a restart, rules from the disk
-        await found.until(lambda: found.settings.socket_path.exists())
-        found.centre.version = None
-        await found.until(lambda: found.centre.statuses)
-    found = await decided_without_a_centre(tmp_path, midnight)
-
-
-async def decided_without_a_centre(folder: Path, midnight: int) -> None:
-    async with house(folder) as found:
-        found.centre.version = None
-        await found.until(lambda: found.settings.socket_path.exists())
+        await found.runner.cleanup()
         await asyncio.sleep(0.6)
         decision = await found.present()
         assert (decision["reason"], decision["offline"], decision["rules_version"]) == ("granted", True, 1)
         await asyncio.sleep(max(0.0, midnight / 1000 - time.time()))
-        decision = await found.present()
-        assert (decision["reason"], decision["credential"]) == ("expired", "anna")
+        assert (await found.present())["reason"] == "expired"
         assert len(found.relays()) == 1
+
+
+async def test_with_a_store_that_fails_the_door_stays_shut_and_in_a_fire_it_opens_all_the_same(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        await is_ready(found)
+        found.store.is_full = True
+        await found.do("present", "door-1", CARD)
+        await asyncio.sleep(0.5)
+        with pytest.raises(ControlError, match="could not be stored, so the door stays shut"):
+            await found.ask("door", door="door-1", action="open")
+        assert found.relays() == []
+        await found.do("fire", "door-1", "on")
+        await found.until(found.relays)
+        assert found.decisions() == []
+        found.store.is_full = False
+        await found.until(lambda: "raised" in found.raised("store_failing"))
+        await found.until(lambda: [it["reason"] for it in found.decisions()] == ["emergency_open"])
+        assert (await found.present("40:99"))["reason"] == "emergency_open", "every card opens in a fire"
+        assert "raised" not in found.raised("door_forced")
+
+
+async def test_newer_rules_are_fetched_and_older_or_broken_ones_are_refused_with_an_alarm(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        await is_ready(found)
+        assert found.centre.asked == [None]
+        found.centre.serve(replace(RULES, version=2, credentials=(replace(ANNA, is_revoked=True),)))
+        await is_ready(found)
+        assert (await found.present())["reason"] == "revoked"
+        found.centre.version, found.centre.body = 3, encode_rules(RULES)
+        await found.until(lambda: found.raised("rules_refused") == ["raised"])
+        assert (await found.present())["reason"] == "revoked"
+        assert found.relays() == []
+    centre = Centre()
+    centre.serve(replace(RULES, version=4))
+    async with house(tmp_path, centre) as found:
+        await is_ready(found)
+        assert centre.asked == ["2"], "what was good is on disk"
+        await found.present()
+        assert len(found.relays()) == 1
+
+
+async def test_an_engineer_opens_the_door_from_the_gateway_and_it_is_on_record(tmp_path: Path) -> None:
+    async with house(tmp_path, Centre(version=None)) as found:
+        await is_ready(found)
+        assert (await found.present())["reason"] == "no_rules"
+        told = await found.ask("door", door="door-1", action="open")
+        assert (told["granted"], told["reason"], told["credential"]) == (True, "granted", None)
+        assert told["by"] == "local command"
+        assert found.store.seen[told["decision_id"]] == 0
+        assert len(found.relays()) == 1
+        with pytest.raises(ControlError, match="nothing else"):
+            await found.ask("door", door="door-1", action="close")
+        with pytest.raises(ControlError, match="there is no door 'lift-1'"):
+            await found.ask("door", door="lift-1", action="open")
+
+
+async def test_forced_held_and_tampered_doors_and_cards_nobody_saw_are_told(tmp_path: Path) -> None:
+    async with house(tmp_path) as found:
+        await is_ready(found)
+        await found.do("force", "door-1")
+        await found.until(lambda: found.raised("door_forced") == ["raised"])
+        await found.do("close", "door-1")
+        await found.until(lambda: found.raised("door_forced") == ["raised", "cleared"])
+        await found.do("open", "door-1")
+        await found.until(lambda: found.raised("door_held_open") == ["raised"])
+        await found.do("close", "door-1")
+        await found.until(lambda: found.raised("door_held_open") == ["raised", "cleared"])
+        assert found.raised("door_forced") == ["raised", "cleared"], "the exit button was pressed"
+        await found.do("tamper", "door-1", "on")
+        await found.until(lambda: found.raised("door_tamper") == ["raised"])
+        for _ in range(3):
+            await found.do("present", "door-1", "26:1")
+        await found.until(lambda: [it for it in found.store.events if it.kind == "cards_missed"])
+
+
+async def test_a_trapped_passenger_is_told_and_the_alarm_ends_with_the_rescue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lift_alarm, "PASSENGER_S", 2.0)
+    async with house(tmp_path) as found:
+        await is_ready(found)
+        await found.do("lift", "lift-1", "fault", "37")
+        await found.until(lambda: found.raised("lift_fault") == ["raised"])
+        await found.do("lift", "lift-1", "entrap")
+        await found.until(lambda: found.raised("lift_fault") == ["raised", "cleared"])
+        await found.until(lambda: found.raised("lift_entrapment") == ["raised"])
+        await found.do("lift", "lift-1", "normal")
+        await found.until(lambda: found.raised("lift_entrapment") == ["raised", "cleared"])
+        told = [it.body for it in found.store.events if it.kind == "alarm" and "lift" in it.body["condition"]]
+        assert [it["detail"]["rule"] for it in told if it["condition"] == "lift_entrapment"] == ["passenger-alarm"] * 2
+        assert told[0]["detail"]["fault_code"] == 37
+        await found.do("lift", "lift-1", "fire")
+        await found.until(lambda: found.raised("lift_fire_mode") == ["raised"])
