@@ -88,7 +88,7 @@ async def test_the_reason_is_not_readable_in_the_database(town: Any) -> None:
     taken = await take(town, number, 100)
     await reverse_payment(town.db, CLERK, taken.reference, Reversal(reason="王芳 came herself"), NOON)
     files = town.db.path.parent.glob(f"{town.db.path.name}*")  # its log of newest writes as well
-    assert not [file.name for file in files if "came herself".encode() in file.read_bytes()]
+    assert not [file.name for file in files if b"came herself" in file.read_bytes()]
 
 
 async def test_a_clerk_of_another_site_finds_neither_bill_nor_payment(town: Any) -> None:
