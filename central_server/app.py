@@ -20,6 +20,7 @@ from central_server.devices.service import GatewayWatch
 from central_server.errors import Busy, UsageError
 from central_server.live import Hub
 from central_server.photos import views as photos
+from central_server.reports import views as reports
 from central_server.sync import views as sync
 from central_server.web import CONFIG, DB, HUB, ROUTES, Policy, Route
 
@@ -56,6 +57,7 @@ def routes() -> list[Route]:
         *photos.routes(),
         *dashboard.routes(),
         *billing.routes(),
+        *reports.routes(),
     ]
 
 

@@ -27,6 +27,7 @@ from central_server.private_file import write_private
 from central_server.rbac import Role, system
 from central_server.records.model import read_records
 from central_server.records.service import import_records
+from central_server.reports.commands import kpi
 from protocols.toml import Fault, SettingsError
 
 app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -38,6 +39,7 @@ app.add_typer(edge_app, name="edge")
 app.add_typer(records_app, name="records")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(bill_app, name="bill")
+app.command("kpi")(kpi)
 
 T = TypeVar("T")
 _NO, _WRONG = 1, 2

@@ -15,9 +15,22 @@ from central_server.crypto import blind
 from central_server.db import Database
 from central_server.records import store
 from central_server.records.model import Installation, MeteringPoint, RecordsFile, Unit
+from central_server.records.residency import Resident, UnitRow, people_of_unit, units_of
 from central_server.records.store import BuildingRow, MeterPlace, SiteRow
 from protocols.quantity import to_scaled
 from protocols.toml import Fault, SettingsError
+
+__all__ = [
+    "ImportResult",
+    "Resident",
+    "UnitRow",
+    "import_records",
+    "list_buildings",
+    "list_sites",
+    "meter_places",
+    "people_of_unit",
+    "units_of",
+]
 
 _ALWAYS = "1970-01-01"  # an ownership whose beginning nobody wrote down
 

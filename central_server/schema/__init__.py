@@ -17,6 +17,7 @@ from central_server.schema.neighbourhood import (
     visitor,
 )
 from central_server.schema.people import account, audit, outbox, photo, session, sign_in_code
+from central_server.schema.records import equipment, tenancy, vehicle, workbook
 
 __all__ = [
     "account",
@@ -30,6 +31,7 @@ __all__ = [
     "charge",
     "consent",
     "device",
+    "equipment",
     "event",
     "gateway",
     "installation",
@@ -54,6 +56,9 @@ __all__ = [
     "session",
     "sign_in_code",
     "site",
+    "tenancy",
     "unit",
+    "vehicle",
     "visitor",
+    "workbook",
 ]

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from edge_agent.cli import app
 
-COMMANDS = ("run", "status", "devices", "read", "watch", "buffer", "decode", "config", "sim")
+COMMANDS = ("run", "status", "devices", "read", "watch", "buffer", "decode", "door", "doors", "config", "sim")
 
 
 def test_help_names_every_command() -> None:

@@ -162,3 +162,10 @@ def test_a_file_that_is_not_there_is_told_with_the_remedy(tmp_path: Path, monkey
     assert find_config(None) == Path("other.toml")
     with pytest.raises(SettingsError, match="No such file"):
         load_settings(tmp_path / "none.toml")
+
+
+def test_only_a_door_has_a_reader_to_look_at(tmp_path: Path) -> None:
+    door = GOOD.replace("electricity/eastron-sdm630", "access/modbus-door").replace("period_s = 10", "card_ms = 100")
+    assert [device.card_ms for device in load_settings(write(tmp_path, door)).devices] == [100, 200]
+    meter = GOOD.replace("period_s = 10", "card_ms = 100")
+    assert "device[1].card_ms: a device of kind 'electricity' has no reader. Remove it." in wrong(tmp_path, meter)
