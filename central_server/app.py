@@ -12,21 +12,42 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central_server import scheduler
 from central_server import web as shell
+from central_server.access import jobs as access_jobs
+from central_server.access import views as access
+from central_server.admin import views as admin
 from central_server.billing import views as billing
 from central_server.config import Config
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
 from central_server.devices.service import GatewayWatch
 from central_server.errors import Busy, UsageError
+from central_server.inspection import jobs as inspection_jobs
+from central_server.inspection import views as inspection
+from central_server.lifts import views as lifts
 from central_server.live import Hub
+from central_server.notices import views as notices
+from central_server.parking import jobs as parking_jobs
+from central_server.parking import views as parking
 from central_server.photos import views as photos
+from central_server.portal import views as portal
+from central_server.records import views as records
 from central_server.reports import views as reports
 from central_server.sync import views as sync
+from central_server.visitors import jobs as visitor_jobs
+from central_server.visitors import views as visitors
 from central_server.web import CONFIG, DB, HUB, ROUTES, Policy, Route
+from central_server.workorders import jobs as workorder_jobs
+from central_server.workorders import views as workorders
 
 log = logging.getLogger("central")
 
-JOBS: tuple[scheduler.Job, ...] = ()
+JOBS: tuple[scheduler.Job, ...] = (
+    *access_jobs.JOBS,
+    *parking_jobs.JOBS,
+    *visitor_jobs.JOBS,
+    *workorder_jobs.JOBS,
+    *inspection_jobs.JOBS,
+)
 
 _GRACE_S = 1.0  # for requests under way when the server stops
 _MOST_BYTES = 40 * 1024 * 1024  # of any form; each route has its own limit, far lower but for photos
@@ -56,7 +77,17 @@ def routes() -> list[Route]:
         *sync.routes(),
         *photos.routes(),
         *dashboard.routes(),
+        *admin.routes(),
+        *access.routes(),
+        *lifts.routes(),
         *billing.routes(),
+        *workorders.routes(),
+        *inspection.routes(),
+        *parking.routes(),
+        *notices.routes(),
+        *visitors.routes(),
+        *portal.routes(),
+        *records.routes(),
         *reports.routes(),
     ]
 

@@ -1,46 +1,34 @@
-"""Accounts and sessions: argon2id passwords, tokens kept as hashes, guesses slowed down."""
+"""Sessions: opened by a password, known by a token that is kept as a hash, ended by time, by hand or by loss of rights."""
 
-import asyncio
 import hashlib
 import secrets
-from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server import audit
+from central_server import audit, password
 from central_server.clock import monotonic_ms, now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Conflict, NotFound, TooMany
-from central_server.rbac import Actor, Role
-from central_server.schema import account, session
+from central_server.rbac import Actor, Role, system
+from central_server.schema import account, session, site
+from central_server.throttle import Throttle
 
-IDLE_MS = 30 * 60 * 1000
-ABSOLUTE_MS = 12 * 3600 * 1000
-MIN_LENGTH, MAX_LENGTH = 8, 256
+# Staff share desks; a resident's phone is one person's own.
+IDLE_MS, ABSOLUTE_MS = 30 * 60 * 1000, 12 * 3600 * 1000
+RESIDENT_IDLE_MS, RESIDENT_ABSOLUTE_MS = 7 * 24 * 3600 * 1000, 30 * 24 * 3600 * 1000
+SECRET_MS = 24 * 3600 * 1000  # a password that was handed over opens this long
 LOGIN_LENGTH = 64
 _KEPT_MS = 30 * 24 * 3600 * 1000  # ended sessions stay this long, for questions
 _TOUCH_MS = 60_000  # a session's last sight is written at most this often
 
-# Guesses that reach the hash, for each (login, address), within an hour.
-_FREE_GUESSES = 5
-_GUESSES_PER_HOUR = 20
-_HOUR_MS = 3600 * 1000
-
-_hasher = PasswordHasher()
-# Someone unknown costs as much time as someone known, or the time would tell who exists.
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
-# Each hash takes 64 MiB; a storm of sign-ins must not take all of memory.
-_hashing = ThreadPoolExecutor(2, thread_name_prefix="argon2")
-
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """Who is signed in."""
+    """Who is signed in; ``must_change`` until they have chosen a password of their own."""
 
     session_id: int
     account_id: int
@@ -51,6 +39,7 @@ class SessionView:
     role: Role | None = None
     site_id: int | None = None
     person_id: int | None = None
+    must_change: bool = False
 
     def actor(self, peer: str) -> Actor:
         """Give the person as who does something, from an address."""
@@ -59,42 +48,24 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A new session; ``token`` is the secret the browser keeps, not stored here."""
+    """A new session; ``token`` is the secret the browser keeps, not stored here, for ``lasts_s`` at most."""
 
     token: str
     view: SessionView
+    lasts_s: int
 
 
-class Throttle:
-    """Slow down guesses for each login and address, without locking anyone out for good."""
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that lasts, as its owner sees it."""
 
-    def __init__(self) -> None:
-        self._tried: OrderedDict[tuple[str, str], list[int]] = OrderedDict()
-
-    def wait_s(self, login: str, peer: str, now: int) -> int:
-        """Say how many seconds the next guess must wait, 0 for none."""
-        tried = [at for at in self._tried.get((login, peer), []) if now - at < _HOUR_MS]
-        if len(tried) < _FREE_GUESSES:
-            return 0
-        if len(tried) >= _GUESSES_PER_HOUR:
-            until: int = tried[-_GUESSES_PER_HOUR] + _HOUR_MS
-            return max(1, int(until - now) // 1000)
-        pause_ms = min(1000 * 2 ** (len(tried) - _FREE_GUESSES + 1), 60_000)
-        return int(max(0, -((now - tried[-1] - pause_ms) // 1000)))
-
-    def failed(self, login: str, peer: str, now: int) -> None:
-        tried = self._tried.setdefault((login, peer), [])
-        tried.append(now)
-        del tried[:-_GUESSES_PER_HOUR]
-        self._tried.move_to_end((login, peer))
-        while len(self._tried) > 10_000:
-            self._tried.popitem(last=False)
-
-    def succeeded(self, login: str, peer: str) -> None:
-        self._tried.pop((login, peer), None)
+    id: int
+    created_at: int
+    last_seen_at: int
+    peer: str
 
 
-_throttle = Throttle()
+throttle = Throttle()
 
 
 def token_hash(token: str) -> str:
@@ -102,53 +73,39 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-async def hash_password(password: str) -> str:
-    """Hash a new password.
-
-    Raises: BadRequest for one that is too short or too long.
-    """
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise BadRequest(
-            "password_length",
-            "A password has {least} to {most} characters.",
-            least=MIN_LENGTH,
-            most=MAX_LENGTH,
-        )
-    return await _hash(password)
-
-
-async def _hash(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_hashing, _hasher.hash, password)
-
-
 async def add_account(
     db: Database,
     login: str,
     name: str,
     language: str,
-    password: str,
+    secret: str,
     role: Role,
     *,
     actor: Actor,
     site_id: int | None = None,
     person_id: int | None = None,
+    must_change: bool = False,
 ) -> int:
-    """Open an account; give its id.
+    """Open an account; give its id. One that must change its password has a day to do so.
 
     Raises: Conflict where the login is taken, BadRequest for a bad login or password.
     """
     if not login or len(login) > LOGIN_LENGTH or login != login.strip() or not login.isprintable():
         raise BadRequest("login_form", "A login has 1 to 64 printable characters and no space at its ends.")
+    await refuse_weak(db, secret, role, (login,))
+    now = now_ms()
     values = {
         "login": login,
         "name": name or login,
-        "password_hash": await hash_password(password),
+        "password_hash": await password.hash_password(secret),
         "language": language,
         "is_disabled": False,
-        "created_at": now_ms(),
+        "created_at": now,
         "role": role.value,
         "site_id": site_id,
         "person_id": person_id,
+        "must_change": must_change,
+        "secret_until": now + SECRET_MS if must_change else None,
     }
     try:
         async with db.write() as connection:
@@ -160,42 +117,76 @@ async def add_account(
         raise Conflict("login_taken", "There is an account '{login}' already.", login=login) from None
 
 
-async def reset_password(db: Database, login: str, password: str) -> None:
+async def refuse_weak(db: Database, secret: str, role: Role, names: Iterable[str]) -> None:
+    """Refuse a password that others would guess. Raises: BadRequest."""
+    async with db.read() as connection:
+        sites = [text for row in await connection.execute(select(site.c.code, site.c.name)) for text in row]
+    if problem := password.problem_of(secret, role, [*names, *sites]):
+        raise BadRequest("password_weak", problem.text, **problem.fields)
+
+
+async def reset_password(
+    db: Database, login: str, secret: str, *, actor: Actor | None = None, must_change: bool = False
+) -> None:
     """Give an account a new password and end its sessions.
 
     Raises: NotFound, BadRequest.
     """
-    hashed = await hash_password(password)
+    async with db.read() as connection:
+        query = select(account.c.id, account.c.role).where(account.c.login == login)
+        found = (await connection.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound("no_account", "There is no account '{login}'.", login=login)
+    await refuse_weak(db, secret, role_of(found.role) or Role.ADMINISTRATOR, (login,))
+    values = {
+        "password_hash": await password.hash_password(secret),
+        "must_change": must_change,
+        "secret_until": now_ms() + SECRET_MS if must_change else None,
+    }
     async with db.write() as connection:
-        found = (await connection.execute(select(account.c.id).where(account.c.login == login))).scalar_one_or_none()
-        if found is None:
-            raise NotFound("no_account", "There is no account '{login}'.", login=login)
-        await connection.execute(update(account).where(account.c.id == found).values(password_hash=hashed))
-        await connection.execute(
-            update(session).where(session.c.account_id == found, session.c.ended_at.is_(None)).values(ended_at=now_ms())
-        )
+        await connection.execute(update(account).where(account.c.id == found.id).values(values))
+        await end_sessions(connection, found.id)
+        await audit.note(connection, actor or system("command line"), "accounts.reset", f"account:{login}")
 
 
-async def sign_in(db: Database, login: str, password: str, peer: str) -> Session:
+async def end_sessions(connection: AsyncConnection, account_id: int, but: int | None = None) -> int:
+    """End the sessions of an account, all but one where it is named; give how many lasted."""
+    ended = update(session).where(session.c.account_id == account_id, session.c.ended_at.is_(None))
+    return (await connection.execute(ended.where(session.c.id != (but or 0)).values(ended_at=now_ms()))).rowcount
+
+
+async def sign_in(db: Database, login: str, secret: str, peer: str) -> Session:
     """Check a password and open a session.
 
     Raises: BadRequest with the same words for an unknown login and a wrong password; TooMany
     when guesses come too fast.
     """
     login = login[: LOGIN_LENGTH + 1]  # a longer one is nobody's, and the throttle must not keep it
+    slow_down(login, peer)
+    found = await _account(db, login) if login.isprintable() else None
+    fits = await password.is_right(found["password_hash"] if found else None, secret)
+    if found is None or not fits or _is_over(found):
+        async with db.write() as connection:
+            await _note_failure(connection, found, peer)
+        raise BadRequest("sign_in_wrong", "The account or the password is not right. Check both and try again.")
+    throttle.succeeded(login, peer)
+    outdated = password.is_outdated(found["password_hash"])
+    rehashed = await password.hash_password(secret) if outdated else None
+    async with db.write() as connection:
+        if rehashed:
+            await connection.execute(update(account).where(account.c.id == found["id"]).values(password_hash=rehashed))
+        return await open_session(connection, found, peer)
+
+
+def slow_down(login: str, peer: str) -> None:
+    """Count a guess. Raises: TooMany when they come too fast."""
     now = monotonic_ms()
-    if wait := _throttle.wait_s(login, peer, now):
+    if wait := throttle.wait_s(login, peer, now):
         raise TooMany(
             "sign_in_slow", "Too many attempts. Wait {retry_after_s} seconds before the next one.", retry_after_s=wait
         )
     # Counted before it is checked: guesses sent side by side must not all pass the gate together.
-    _throttle.failed(login, peer, now)
-    found = await _account(db, login) if login.isprintable() else None
-    is_right = await _verify(found["password_hash"] if found else _NOBODY, password[:MAX_LENGTH])
-    if found is None or not is_right or len(password) > MAX_LENGTH:
-        raise BadRequest("sign_in_wrong", "The account or the password is not right. Check both and try again.")
-    _throttle.succeeded(login, peer)
-    return await _open(db, found, password, peer)
+    throttle.failed(login, peer, now)
 
 
 async def _account(db: Database, login: str) -> RowMapping | None:
@@ -204,38 +195,49 @@ async def _account(db: Database, login: str) -> RowMapping | None:
         return (await connection.execute(query)).mappings().one_or_none()
 
 
-async def _verify(hashed: str, password: str) -> bool:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_hashing, _hasher.verify, hashed, password)
-    except (VerificationError, InvalidHashError, UnicodeEncodeError):
-        return False
+async def password_hash_of(db: Database, account_id: int) -> str | None:
+    """Give the hash of an account's password, for those who check it again."""
+    async with db.read() as connection:
+        query = select(account.c.password_hash).where(account.c.id == account_id)
+        return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def _open(db: Database, found: RowMapping, password: str, peer: str) -> Session:
+def _is_over(found: RowMapping) -> bool:
+    """Tell whether a password that was handed over was not used in its time."""
+    return found["secret_until"] is not None and found["secret_until"] < now_ms()
+
+
+async def _note_failure(connection: AsyncConnection, found: RowMapping | None, peer: str) -> None:
+    """Note a wrong guess; what was typed for an unknown account may be a password and is not kept."""
+    who = Actor("", "", None, peer=peer) if found is None else _view(0, "", found).actor(peer)
+    await audit.note(connection, who, "accounts.sign_in", f"account:{who.login or '?'}", outcome="failed")
+
+
+async def open_session(
+    connection: AsyncConnection, found: RowMapping, peer: str, *, means: str = "password"
+) -> Session:
+    """Open a session for an account's row and note how."""
     now = now_ms()
     token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
-    rehashed = await _hash(password) if _hasher.check_needs_rehash(found["password_hash"]) else None
+    lasts = RESIDENT_ABSOLUTE_MS if found["role"] == Role.RESIDENT else ABSOLUTE_MS
     values = {
         "token_hash": token_hash(token),
         "account_id": found["id"],
         "csrf": csrf,
         "created_at": now,
         "last_seen_at": now,
-        "expires_at": now + ABSOLUTE_MS,
+        "expires_at": now + lasts,
         "peer": peer,
     }
-    async with db.write() as connection:
-        await connection.execute(delete(session).where(session.c.expires_at < now - _KEPT_MS))
-        if rehashed:
-            await connection.execute(update(account).where(account.c.id == found["id"]).values(password_hash=rehashed))
-        made = await connection.execute(insert(session).values(values))
-        key = made.inserted_primary_key
-    session_id = int(key[0]) if key else 0
-    return Session(token, _view(session_id, csrf, found))
+    await connection.execute(delete(session).where(session.c.expires_at < now - _KEPT_MS))
+    key = (await connection.execute(insert(session).values(values))).inserted_primary_key
+    view = _view(int(key[0]) if key else 0, csrf, found)
+    await audit.note(connection, view.actor(peer), "accounts.sign_in", f"account:{view.login}", by=means)
+    return Session(token, view, lasts // 1000)
 
 
-async def session_for(db: Database, token: str) -> SessionView | None:
-    """Find the open session of a token and note that it was seen."""
+async def session_for(db: Database, token: str, *, is_seen: bool = True) -> SessionView | None:
+    """Find the open session of a token; ``is_seen`` where a person asked and not a page by itself."""
     now = now_ms()
     columns = (account.c.id, *(account.c[name] for name in _SHOWN))
     query = (
@@ -245,36 +247,67 @@ async def session_for(db: Database, token: str) -> SessionView | None:
             session.c.token_hash == token_hash(token),
             session.c.ended_at.is_(None),
             session.c.expires_at > now,
-            session.c.last_seen_at > now - IDLE_MS,
+            session.c.last_seen_at > now - RESIDENT_IDLE_MS,
             account.c.is_disabled.is_(False),
         )
     )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
+    if row is None or (row["role"] != Role.RESIDENT and row["last_seen_at"] <= now - IDLE_MS):
         return None
-    if now - row["last_seen_at"] > _TOUCH_MS:
+    if is_seen and now - row["last_seen_at"] > _TOUCH_MS:
         async with db.write() as connection:
             touched = update(session).where(session.c.id == row["session_id"])
             await connection.execute(touched.values(last_seen_at=now))
     return _view(row["session_id"], row["csrf"], row)
 
 
-_SHOWN = ("login", "name", "language", "role", "site_id", "person_id")
+_SHOWN = ("login", "name", "language", "role", "site_id", "person_id", "must_change")
+
+
+def role_of(text: str | None) -> Role | None:
+    """Read a role; one of a later version is none here."""
+    return next((role for role in Role if role == text), None)
 
 
 def _view(session_id: int, csrf: str, found: RowMapping) -> SessionView:
-    login, name, language, role, site_id, person_id = (found[column] for column in _SHOWN)
-    known = next((each for each in Role if each.value == role), None)  # a role of a later version is none here
-    return SessionView(session_id, found["id"], login, name, language, csrf, known, site_id, person_id)
+    return SessionView(
+        session_id=session_id,
+        account_id=found["id"],
+        login=found["login"],
+        name=found["name"],
+        language=found["language"],
+        csrf=csrf,
+        role=role_of(found["role"]),
+        site_id=found["site_id"],
+        person_id=found["person_id"],
+        must_change=bool(found["must_change"]),
+    )
 
 
-async def sign_out(db: Database, session_id: int) -> None:
+async def sign_out(db: Database, session_id: int, actor: Actor | None = None) -> None:
     """End a session; repeating it changes nothing."""
     async with db.write() as connection:
-        await connection.execute(
-            update(session).where(session.c.id == session_id, session.c.ended_at.is_(None)).values(ended_at=now_ms())
-        )
+        ended = update(session).where(session.c.id == session_id, session.c.ended_at.is_(None))
+        done = await connection.execute(ended.values(ended_at=now_ms()))
+        if done.rowcount and actor is not None:
+            await audit.note(connection, actor, "accounts.sign_out", f"account:{actor.login}")
+
+
+async def open_sessions(db: Database, account_id: int) -> list[OpenSession]:
+    """Give the sessions of an account that last, the one seen last first."""
+    now = now_ms()
+    query = (
+        select(session.c.id, session.c.created_at, session.c.last_seen_at, session.c.peer, account.c.role)
+        .join(account, account.c.id == session.c.account_id)
+        .where(session.c.account_id == account_id, session.c.ended_at.is_(None), session.c.expires_at > now)
+        .order_by(session.c.last_seen_at.desc())
+    )
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all()
+    idle = {row.id: RESIDENT_IDLE_MS if row.role == Role.RESIDENT else IDLE_MS for row in rows}
+    lasting = [row for row in rows if row.last_seen_at > now - idle[row.id]]
+    return [OpenSession(row.id, row.created_at, row.last_seen_at, row.peer) for row in lasting]
 
 
 async def set_language(db: Database, account_id: int, language: str) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import secrets
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -14,6 +13,8 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from central_server import auth
+from central_server.admin import service as admin
+from central_server.admin.commands import audit_app, outbox_app
 from central_server.app import serve
 from central_server.billing.commands import bill_app, tariff_app
 from central_server.billing.tariff import load_tariffs
@@ -23,12 +24,13 @@ from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, CentralError, UsageError
 from central_server.migrate import database_version, migrate, require_current
+from central_server.password import new_secret
 from central_server.private_file import write_private
 from central_server.rbac import Role, system
-from central_server.records.model import read_records
 from central_server.records.service import import_records
+from central_server.records.source import open_source
 from central_server.reports.commands import kpi
-from protocols.toml import Fault, SettingsError
+from protocols.toml import SettingsError
 
 app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 user_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
@@ -39,6 +41,8 @@ app.add_typer(edge_app, name="edge")
 app.add_typer(records_app, name="records")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(bill_app, name="bill")
+app.add_typer(audit_app, name="audit")
+app.add_typer(outbox_app, name="outbox")
 app.command("kpi")(kpi)
 
 T = TypeVar("T")
@@ -102,22 +106,38 @@ def add_user(
     name: Annotated[str, typer.Option("--name", help="How the person is shown; default: the login.")] = "",
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
     role: Annotated[Role, typer.Option("--role", help="What the person is here for.")] = Role.ADMINISTRATOR,
+    site: Annotated[
+        str, typer.Option("--site", help="The code of the only site to be seen; default: every site.")
+    ] = "",
+    person: Annotated[str, typer.Option("--person", help="A resident's code in the records.")] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Open an account. Without --password-stdin a password is made and printed once."""
+    """Open an account. Without --password-stdin a password is made and printed once; it must be changed in a day."""
     if lang not in ("zh", "en"):
         _fail(
             UsageError("bad_language", "'{lang}' is not a language of the pages; write zh or en.", lang=lang), as_json
         )
     password, is_given = _password(password_stdin)
-    _on_database(
-        ctx,
-        lambda _, db: auth.add_account(db, login, name, lang, password, role, actor=system("command line")),
-        as_json,
-    )
+
+    async def add(_: Config, db: Database) -> int:
+        site_id, person_id = await admin.scope_of(db, role, site, person)
+        return await auth.add_account(
+            db,
+            login,
+            name,
+            lang,
+            password,
+            role,
+            actor=system("command line"),
+            site_id=site_id,
+            person_id=person_id,
+            must_change=not is_given,
+        )
+
+    _on_database(ctx, add, as_json)
     _print_password(login, None if is_given else password, as_json)
 
 
@@ -132,7 +152,7 @@ def reset_user(
 ) -> None:
     """Give an account a new password and end its sessions."""
     password, is_given = _password(password_stdin)
-    _on_database(ctx, lambda _, db: auth.reset_password(db, login, password), as_json)
+    _on_database(ctx, lambda _, db: auth.reset_password(db, login, password, must_change=not is_given), as_json)
     _print_password(login, None if is_given else password, as_json)
 
 
@@ -174,7 +194,7 @@ def invite(
 @edge_app.command("list")
 def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
     """List the gateways and when each was last heard."""
-    rows = _on_database(ctx, lambda _, db: devices.list_gateways(db), as_json)
+    rows = _on_database(ctx, lambda _, db: devices.list_gateways(db, system("command line")), as_json)
     found = [
         {
             "edge_id": row.edge_id,
@@ -204,19 +224,14 @@ def revoke(ctx: typer.Context, edge_id: str, as_json: Json = False) -> None:
 @records_app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A records file (TOML).")],
+    file: Annotated[Path, typer.Argument(help="A records file: TOML, or the workbook (.xlsx).")],
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Import sites, buildings, owners, units and meters: all rows or none; twice changes nothing."""
+    """Import sites, buildings, people, units, meters and equipment: all rows or none; twice changes nothing."""
 
     async def work() -> Any:
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
-            raise SettingsError([Fault(str(file), 0, "", reason, "Name a records file.")]) from None
-        records = read_records(text, str(file))
+        records = open_source(file)
         tariffs = load_tariffs()
         async with open_context(ctx.obj) as (_, db):
             return await import_records(db, records, tariffs, is_dry_run=is_dry_run)
@@ -242,7 +257,7 @@ def _utc_text(at: int) -> str:
 def _password(is_stdin: bool) -> tuple[str, bool]:
     if is_stdin:
         return sys.stdin.readline().rstrip("\n"), True
-    return secrets.token_urlsafe(12), False
+    return new_secret(), False
 
 
 def _print_password(login: str, password: str | None, as_json: bool) -> None:

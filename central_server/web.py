@@ -37,6 +37,10 @@ _PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forward
 COOKIE = "gatehouse_session"
 BODY_LIMIT = 1024 * 1024  # a form; where photos come the route says more, the gateways' bodies have their own limit
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
+BACKGROUND_HEADER = "X-Background"  # a page renews itself; nobody pressed anything
+# All that is open to somebody who has to choose a password first, beside what is open to everybody.
+CHANGE_PATH = "/me/password"
+_BEFORE_CHANGE = frozenset((CHANGE_PATH, "/sign-out"))
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -185,6 +189,8 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _check_right(request: web.Request, policy: Policy | Right) -> None:
     if SESSION not in request:
         raise NotSignedIn("not_signed_in", "Please sign in.")
+    if request[SESSION].must_change and request.path not in _BEFORE_CHANGE:
+        raise web.HTTPSeeOther(CHANGE_PATH)
     actor = actor_of(request)
     if isinstance(policy, Right) and not actor.may(policy):
         async with request.app[DB].write() as connection:
@@ -202,7 +208,9 @@ def actor_of(request: web.Request) -> Actor:
 
 async def _load_session(request: web.Request) -> None:
     token = request.cookies.get(COOKIE)
-    if token and (view := await auth.session_for(request.app[DB], token)) is not None:
+    # What a page asks for by itself must not keep somebody signed in who has gone home.
+    is_seen = BACKGROUND_HEADER not in request.headers and request.path != "/live"
+    if token and (view := await auth.session_for(request.app[DB], token, is_seen=is_seen)) is not None:
         request[SESSION] = view
 
 
@@ -238,13 +246,13 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def set_session_cookie(response: web.StreamResponse, token: str) -> None:
+def set_session_cookie(response: web.StreamResponse, session: auth.Session) -> None:
     """Hand a session to a browser.
 
     Plain HTTP is served on loopback only, where browsers keep Secure cookies away; the proxy
     in front of other machines speaks TLS and the cookie is still never sent across sites.
     """
-    response.set_cookie(COOKIE, token, httponly=True, samesite="Lax", path="/", max_age=auth.ABSOLUTE_MS // 1000)
+    response.set_cookie(COOKIE, session.token, httponly=True, samesite="Lax", path="/", max_age=session.lasts_s)
 
 
 def clear_session_cookie(response: web.StreamResponse) -> None:

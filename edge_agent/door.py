@@ -1,18 +1,20 @@
-"""One door: a small fast loop of its own that looks, decides, records and only then opens.
+"""One door: a small fast loop of its own that looks and decides; what it finds is recorded, and only then acted on.
 
     card shown --> decide --> denied:  record
                           --> granted: record, committed --> relay
                                        not committed     --> the door stays shut
     fire       --> open again and again while it lasts, recorded where the store takes it
 
-The relay is the module's own timer, so that a gateway that dies in a pulse leaves no door open.
+The loop never waits for the store: a second task records, in order, and opens what it has recorded,
+so that a disk that hangs keeps nobody from noticing a fire. The relay is the module's own timer, so that a gateway that dies in a pulse leaves no door open.
 """
 
 import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from drivers.access.modbus import ModbusDoor
@@ -31,7 +33,8 @@ from protocols.sync import Event
 log = logging.getLogger("edge.door")
 
 _LONGEST_PAUSE_S = 5.0  # between two looks at a module that does not answer
-_FIRE_PULSE_MS, _FIRE_EVERY_S, _FIRE_PATIENCE_S = 20_000, 15.0, 0.3
+_FIRE_PULSE_MS, _FIRE_EVERY_S = 20_000, 15.0
+_MOST_UNRECORDED = 1_000
 _OPEN_WITHIN_S = 5.0  # from the card to the relay; later nobody stands there any more
 
 
@@ -58,10 +61,16 @@ class DoorKeeper:
         self._fire_due_at = 0.0
         self._conditions: Mapping[str, bool] = {}
         self._last: dict[str, Any] | None = None
+        self._records: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_UNRECORDED)
         self.error: str | None = None
 
     async def run(self) -> None:
-        """Look at the door at its own pace until cancelled."""
+        """Look, record and open until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_looking(), name=f"look {self.device.id}")
+            tasks.create_task(self._keep_recording(), name=f"record {self.device.id}")
+
+    async def _keep_looking(self) -> None:
         period_s = self.device.card_ms / 1000
         while True:
             began = time.monotonic()
@@ -76,6 +85,21 @@ class DoorKeeper:
             # A dead module on a line with others must not eat up the line.
             pause_s = min(_LONGEST_PAUSE_S, period_s * 2.0 ** min(self._failures, 16)) if self._failures else period_s
             await asyncio.sleep(max(0.01, began + pause_s - time.monotonic()))
+
+    async def _keep_recording(self) -> None:
+        while True:
+            record = await self._records.get()
+            try:
+                await record()
+            except Exception:  # the device task's boundary
+                log.exception("%s: a fault in this program", self.device.id)
+
+    def _soon(self, record: Callable[[], Awaitable[None]]) -> None:
+        """Have something recorded, after what waits already."""
+        try:
+            self._records.put_nowait(record)
+        except asyncio.QueueFull:
+            log.error("%s: the store has hung for so long that a record is lost", self.device.id)
 
     async def open_locally(self, by: str) -> dict[str, Any]:
         """Open the door for the engineer at the gateway; gives the decision.
@@ -111,71 +135,73 @@ class DoorKeeper:
 
     async def _look(self) -> None:
         card = await self._driver.read_card()
-        if card is not None:
-            await self._follow(card)
+        if card is not None and (event := self._follow(card)) is not None:
+            await self._open_for_fire(event)
         self._status = await self._driver.read_door()
         if self._status.fire == "fire" and time.monotonic() >= self._fire_due_at:
-            await self._open_for_fire(None)
-        self._watch, self._conditions = look(
+            event = self._event(Decision(True, "emergency_open"), secrets.token_hex(4), by="fire contact")
+            await self._open_for_fire(event)
+        self._watch, conditions = look(
             self._watch,
             self._status,
             time.monotonic(),
             released_until=self._released_until,
             held_open_s=self._rule().held_open_s,
         )
-        for condition, is_on in self._conditions.items():
-            await self._recorder.alarm(f"device:{self.device.id}", condition, is_on=is_on, detail=self._detail())
+        changed = [it for it in conditions.items() if it not in self._conditions.items()]
+        self._conditions = conditions
+        for condition, is_on in changed:
+            self._soon(partial(self._alarm, condition, self._status, is_on=is_on))
 
-    def _detail(self) -> dict[str, Any]:
-        return {"door": self._status.door, "lock": self._status.lock, "held_open_s": self._rule().held_open_s}
+    async def _alarm(self, condition: str, status: DoorStatus, *, is_on: bool) -> None:
+        detail = {"door": status.door, "lock": status.lock, "held_open_s": self._rule().held_open_s}
+        await self._recorder.alarm(f"device:{self.device.id}", condition, is_on=is_on, detail=detail)
 
-    async def _follow(self, card: CardRead) -> None:
-        """Notice a card that was shown since the last look."""
+    def _follow(self, card: CardRead) -> Event | None:
+        """Notice a card that was shown since the last look; gives its decision if it opens without a record."""
         now = time.monotonic()
         found = presented(self._counter, card.counter, now - self._read_at)
         self._counter, self._read_at = card.counter, now
         if found.missed != 0:
             log.warning("%s: cards missed: %s", self.device.id, found.why)
             body = {"door": self.device.id, "missed": found.missed, "why": found.why, "counter": card.counter}
-            await self._recorder.tell(Event("cards_missed", self._subject, _now_ms(), body))
-        if found.is_new:
-            await self._decide(card, now)
+            self._soon(partial(self._recorder.tell, Event("cards_missed", self._subject, _now_ms(), body)))
+        return self._decide(card, now) if found.is_new else None
 
-    async def _decide(self, card: CardRead, shown_at: float) -> None:
-        is_fire = self._status.fire == "fire"
+    def _decide(self, card: CardRead, shown_at: float) -> Event | None:
+        """Decide at once; what follows is the recording task's, but in a fire."""
         decision = decide(
             card,
             self.device.id,
             self._rules.now(),
             self._rules.book,
             silent_s=self._rules.silent_s,
-            is_fire=is_fire,
+            is_fire=self._status.fire == "fire",
         )
-        if is_fire:
-            await self._open_for_fire(card, decision)
-            return
         event = self._event(decision, str(card.counter), card)
-        if not decision.is_granted:
+        if decision.reason == "emergency_open":
+            return event
+        if decision.is_granted:
+            self._soon(partial(self._grant, event, shown_at))
+        else:
             self._note(event)
-            await self._recorder.tell(event)
-        elif await self._commit(event):
-            if time.monotonic() - shown_at > _OPEN_WITHIN_S:
-                await self._not_opened(event, "the store was too slow")
-            else:
-                await self._open(event, self._rule().pulse_ms)
+            self._soon(partial(self._recorder.tell, event))
+        return None
 
-    async def _open_for_fire(self, card: CardRead | None, decision: Decision | None = None) -> None:
-        """Open whatever happens; the record may come after."""
-        found = decision or Decision(True, "emergency_open")
-        event = self._event(found, secrets.token_hex(4) if card is None else str(card.counter), card)
-        telling = asyncio.ensure_future(self._recorder.tell(event))
-        await asyncio.wait({telling}, timeout=_FIRE_PATIENCE_S)
+    async def _grant(self, event: Event, shown_at: float) -> None:
+        if not await self._commit(event):
+            return
+        if time.monotonic() - shown_at > _OPEN_WITHIN_S:
+            self._not_opened(event, "the store was too slow, and whoever stood there may have gone")
+        else:
+            await self._open(event, self._rule().pulse_ms)
+
+    async def _open_for_fire(self, event: Event) -> None:
+        """Open whatever happens; the record comes when it can."""
         self._note(event)
+        self._soon(partial(self._recorder.tell, event))
         self._fire_due_at = time.monotonic() + _FIRE_EVERY_S
-        try:
-            await self._open(event, _FIRE_PULSE_MS)
-        finally:
-            await telling
+        await self._open(event, _FIRE_PULSE_MS)
 
     async def _commit(self, event: Event) -> bool:
         if not await self._recorder.commit(event):
@@ -190,16 +216,16 @@ class DoorKeeper:
         try:
             await self._driver.open_door(pulse_ms)
         except DriverError as error:
-            return await self._not_opened(event, error.reason)
+            self._not_opened(event, error.reason)
+            return error.reason
         self._released_until = time.monotonic() + pulse_ms / 1000
         return None
 
-    async def _not_opened(self, event: Event, reason: str) -> str:
+    def _not_opened(self, event: Event, reason: str) -> None:
         """Record that a granted door did not move; the decision itself stays as it was taken."""
         log.error("%s did not open: %s", self.device.id, reason)
         body = {"decision_id": event.body["decision_id"], "door": self.device.id, "error": reason}
-        await self._recorder.tell(Event("door_not_opened", self._subject, _now_ms(), body))
-        return reason
+        self._soon(partial(self._recorder.tell, Event("door_not_opened", self._subject, _now_ms(), body)))
 
     def _event(self, decision: Decision, mark: str, card: CardRead | None = None, **more: str) -> Event:
         """Write a decision down; the counter wraps, so the instant makes its number unique."""

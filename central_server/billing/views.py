@@ -113,6 +113,8 @@ async def _run_page(
         problems=refused.problems if refused else {},
         sites=await _sites(request, actor_of(request)),
         result=result,
+        # Hashing thousands of bills takes its time; the loop goes on meanwhile.
+        output_hash=await asyncio.to_thread(lambda: result.output_hash) if result else "",
         parked=parked[:_MOST_PARKED],
         parked_more=max(0, len(parked) - _MOST_PARKED),
     )

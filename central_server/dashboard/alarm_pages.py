@@ -14,7 +14,7 @@ from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import page_number
 from central_server.dashboard.show import Show
 from central_server.errors import Conflict, NotFound
-from central_server.web import DB, HUB, SESSION
+from central_server.web import DB, HUB, SESSION, actor_of
 
 _SAME = 6
 
@@ -52,7 +52,7 @@ async def _console(request: web.Request, chosen: AlarmRow | None) -> web.StreamR
     db, show = request.app[DB], show_for(request)
     is_active = request.query.get("state") != "all"
     listed = await alarms.list_alarms(db, is_active=is_active, page=page_number(request.query.get("page", "1")))
-    cards = await list_cards(db, show)
+    cards = await list_cards(db, show, actor_of(request))
     names = device_names(cards)
     chosen = chosen or (listed.alarms[0] if listed.alarms else None)
     device = next(

@@ -12,6 +12,7 @@ from central_server.dashboard.show import Show
 from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.devices.service import DeviceView
+from central_server.rbac import Actor
 from central_server.records import service as records
 from central_server.records.store import MeterPlace
 from central_server.telemetry import service as telemetry
@@ -108,9 +109,9 @@ def stale_ms(state: Mapping[str, Any]) -> int:
     return max(_LEAST_STALE_MS, round(3000 * seconds))
 
 
-async def list_cards(db: Database, show: Show) -> list[Card]:
-    """Give all devices, those in need of attention first."""
-    views = await devices.list_devices(db, show.now)
+async def list_cards(db: Database, show: Show, actor: Actor) -> list[Card]:
+    """Give the devices of the actor's site, those in need of attention first."""
+    views = await devices.list_devices(db, actor, show.now)
     values = await telemetry.latest_values(db)
     places = await records.meter_places(db)
     open_subjects = await alarms.open_subjects(db)
@@ -120,9 +121,9 @@ async def list_cards(db: Database, show: Show) -> list[Card]:
     return [_card(view, by_device.get(view.device.id, []), places, open_subjects, show) for view in views]
 
 
-async def one_card(db: Database, device_id: int, show: Show) -> Card:
-    """Give one device. Raises: NotFound."""
-    view = await devices.get_device(db, device_id, show.now)
+async def one_card(db: Database, device_id: int, show: Show, actor: Actor) -> Card:
+    """Give one device. Raises: NotFound, also for one of another site."""
+    view = await devices.get_device(db, actor, device_id, show.now)
     values = await telemetry.latest_values(db, device_id)
     return _card(view, values, await records.meter_places(db), await alarms.open_subjects(db), show)
 

@@ -1,7 +1,5 @@
 """Devices: the list, one device with its chart, and its readings as a file."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +7,7 @@ from aiohttp import web
 
 from central_server.alarms import service as alarms
 from central_server.clock import now_ms
-from central_server.dashboard import queries, words
+from central_server.dashboard import csv_file, queries, words
 from central_server.dashboard.cards import Card, Cell, list_cards, one_card
 from central_server.dashboard.chart import RANGES, chart, window
 from central_server.dashboard.feed import condition_name
@@ -18,7 +16,7 @@ from central_server.dashboard.paging import cut, page_number
 from central_server.errors import NotFound
 from central_server.records.store import SiteRow
 from central_server.telemetry import service as telemetry
-from central_server.web import DB
+from central_server.web import DB, actor_of
 
 _PAGE = 50
 _NEW_MS = 3 * 3600 * 1000
@@ -36,7 +34,7 @@ _SORTS: dict[str, Callable[[Card], Any]] = {
 async def device_list(request: web.Request) -> web.StreamResponse:
     """List devices, filtered and sorted as the address says."""
     show = show_for(request)
-    every = await list_cards(request.app[DB], show)
+    every = await list_cards(request.app[DB], show, actor_of(request))
     kind, state = request.query.get("kind"), request.query.get("state")
     found = search(every, request.query.get("q", ""))
     kinds = {code: sum(card.kind == code for card in found) for code in words.KINDS}
@@ -121,40 +119,17 @@ async def export(request: web.Request) -> web.StreamResponse:
         raise NotFound("no_point", "This device has no such point.")
     span = window(_range(request, card), show)
     name = f"{card.view.device.edge_id}-{card.view.device.code}-{point.point}-{_range(request, card)}.csv"
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{_plain(name)}"',
-        }
-    )
-    await response.prepare(request)
-    # The mark tells spreadsheets that the text is UTF-8.
-    await response.write("\ufeff".encode() + _rows([("gateway", "device", "point", "taken_at", "value", "unit")]))
+    response = await csv_file.begin(request, name, ("gateway", "device", "point", "taken_at", "value", "unit"))
     head = (card.view.device.edge_id, card.view.device.code, point.point)
     chunk: list[tuple[str, ...]] = []
     async for reading in telemetry.every_reading(request.app[DB], point.series_id, span.start, span.end):
         value = "" if reading.value is None else format(reading.value, "f")
-        chunk.append((*map(_harmless, head), show.iso(reading.at), value, point.unit))
+        chunk.append((*map(csv_file.harmless, head), show.iso(reading.at), value, point.unit))
         if len(chunk) >= 1000:
-            await response.write(_rows(chunk))
+            await response.write(csv_file.rows(chunk))
             chunk = []
-    await response.write(_rows(chunk))
+    await response.write(csv_file.rows(chunk))
     return response
-
-
-def _rows(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _harmless(text: str) -> str:
-    """Keep a spreadsheet from running a name as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _plain(name: str) -> str:
-    return "".join(char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in name)
 
 
 async def _card(request: web.Request) -> tuple[Card, SiteRow]:
@@ -162,7 +137,7 @@ async def _card(request: web.Request) -> tuple[Card, SiteRow]:
     if not text.isascii() or not text.isdecimal() or len(text) > 15:
         raise NotFound("no_device", "There is no such device.")
     db = request.app[DB]
-    card = await one_card(db, int(text), show_for(request))
+    card = await one_card(db, int(text), show_for(request), actor_of(request))
     async with db.read() as conn:
         return card, await queries.site_of(conn, card.view.gateway.site_code)
 

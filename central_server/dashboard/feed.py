@@ -9,6 +9,7 @@ from central_server.dashboard import queries, usage, words
 from central_server.dashboard.cards import Card
 from central_server.dashboard.show import Show
 from central_server.db import Database
+from central_server.rbac import Actor, Right
 
 _MOST = 9
 
@@ -26,15 +27,17 @@ class Note:
 
 
 async def last_hour(
-    db: Database, site_id: int, gateways: Collection[int], cards: Sequence[Card], show: Show
+    db: Database, site_id: int, gateways: Collection[int], cards: Sequence[Card], show: Show, actor: Actor
 ) -> list[Note]:
     """Give the notes of the last hour, newest first."""
     since = show.now - usage.HOUR_MS
     names = device_names(cards)
     listed = (await alarms.list_alarms(db, is_active=False)).alarms
     notes = [note for row in listed if row.gateway_id in gateways for note in _notes(row, names, show)]
+    if not actor.may(Right.ALARMS_SEE):
+        notes = []
     async with db.read() as conn:
-        for run in await queries.runs_since(conn, site_id, since):
+        for run in await queries.runs_since(conn, site_id, since) if actor.may(Right.BILLS_SEE) else ():
             text = show.language.ngettext("{n} bill for {month} issued", "{n} bills for {month} issued", run.bills)
             said = text.format(n=run.bills, month=show.month(run.period))
             notes.append(Note(run.at, "bills", 0, "", said, f"/bills?period={run.period}"))

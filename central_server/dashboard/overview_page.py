@@ -15,10 +15,11 @@ from central_server.dashboard.spark import Spark, spark
 from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.devices.store import GatewayRow
-from central_server.errors import NotFound
+from central_server.errors import Forbidden, NotFound
+from central_server.rbac import LANDING, Actor, Right
 from central_server.records import service as records
 from central_server.records.store import BuildingRow, SiteRow
-from central_server.web import DB
+from central_server.web import DB, actor_of
 
 _DAY_MS = usage.DAY_MS
 
@@ -68,16 +69,18 @@ class BuildingCard:
 
 async def overview(request: web.Request) -> web.StreamResponse:
     """Show one site at a glance."""
-    db = request.app[DB]
-    sites = await records.list_sites(db)
-    gateways = await devices.list_gateways(db)
+    db, actor = request.app[DB], actor_of(request)
+    if not actor.may(Right.OVERVIEW_SEE):
+        raise _elsewhere(actor)
+    sites = [site for site in await records.list_sites(db) if actor.site_id in (None, site.id)]
+    gateways = await devices.list_gateways(db, actor)
     if not sites:
         return await page(request, "overview_empty.html", show_for(request))
     site = _chosen(sites, request.query.get("site"))
     show = show_for(request, site.zone)
     mine = [row for row in gateways if row.site_id == site.id]
     here = {row.id for row in mine}
-    cards = [card for card in await list_cards(db, show) if card.view.gateway.id in here]
+    cards = [card for card in await list_cards(db, show, actor) if card.view.gateway.id in here]
     buildings = await _buildings(db, site, cards, show)
     return await page(
         request,
@@ -89,8 +92,15 @@ async def overview(request: web.Request) -> web.StreamResponse:
         units=sum(each.units for each in buildings),
         cards=sorted(cards, key=lambda card: (card.is_well, _ORDER.get(card.kind, 9), card.id)),
         gateways=[_gateway(row, show.now) for row in mine],
-        notes=await last_hour(db, site.id, here, cards, show),
+        notes=await last_hour(db, site.id, here, cards, show, actor),
     )
+
+
+def _elsewhere(actor: Actor) -> Exception:
+    """Lead to where the actor's day begins; the overview is not everybody's."""
+    if actor.role in LANDING:
+        return web.HTTPSeeOther(LANDING[actor.role])
+    return Forbidden("no_right", "Your account has no right to this. Ask an administrator if it should.")
 
 
 _ORDER = {kind: position for position, kind in enumerate(("lift", "door", "electricity", "water"))}

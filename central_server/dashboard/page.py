@@ -132,10 +132,10 @@ def render(request: web.Request, template: str, show: Show, status: int = 200, *
 async def page(request: web.Request, template: str, show: Show, status: int = 200, **context: Any) -> web.Response:
     """Render a page inside the frame: rail, alarm counts, search."""
     db = request.app[DB]
-    counts = await alarms.counts(db)
-    async with db.read() as conn:
-        device_count = await queries.device_count(conn)
+    counts = await alarms.counts(db, actor_of(request))
     actor = actor_of(request)
+    async with db.read() as conn:
+        device_count = await queries.device_count(conn, actor)
     known = {resource.canonical for resource in request.app.router.resources()}
     frame = {
         "places": [place for place in PLACES if actor.may(place[3]) and place[0] in known],

@@ -10,8 +10,9 @@ from sqlalchemy import BigInteger, and_, column, func, select, true, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.dashboard.usage import Read
+from central_server.rbac import Actor
 from central_server.records.store import SiteRow
-from central_server.schema import bill_run, device, event, installation, reading, series, site
+from central_server.schema import bill_run, device, event, gateway, installation, reading, series, site
 from protocols.quantity import Quality, from_scaled
 
 # The same that bills believe in.
@@ -113,9 +114,10 @@ async def multipliers(conn: AsyncConnection, at: int) -> dict[tuple[str, str], D
     return {(edge_id, code): Decimal(factor) for edge_id, code, factor in await conn.execute(query)}
 
 
-async def device_count(conn: AsyncConnection) -> int:
-    """Count the devices that were ever heard of."""
-    return int((await conn.execute(select(func.count()).select_from(device))).scalar_one())
+async def device_count(conn: AsyncConnection, actor: Actor) -> int:
+    """Count the devices of the actor's site that were ever heard of."""
+    query = select(func.count()).select_from(device.join(gateway)).where(actor.sees_site(gateway.c.site_id))
+    return int((await conn.execute(query)).scalar_one())
 
 
 async def events_of(conn: AsyncConnection, gateway_id: int, subject: str, limit: int) -> list[RawEvent]:

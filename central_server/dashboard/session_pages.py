@@ -6,7 +6,7 @@ from central_server import auth
 from central_server.dashboard.i18n import languages
 from central_server.dashboard.page import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, render, show_for
 from central_server.errors import BadRequest, CentralError, TooMany
-from central_server.web import DB, SESSION, clear_session_cookie, set_session_cookie
+from central_server.web import DB, SESSION, actor_of, clear_session_cookie, set_session_cookie
 
 _YEAR_S = 365 * 24 * 3600
 
@@ -36,7 +36,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except (BadRequest, TooMany) as error:
         return _refused(request, error, onward, login)
     response = web.HTTPSeeOther(onward)
-    set_session_cookie(response, session.token)
+    set_session_cookie(response, session)
     raise response
 
 
@@ -51,7 +51,7 @@ def _refused(request: web.Request, error: CentralError, onward: str, login: str)
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
     """End the session here and in the browser."""
-    await auth.sign_out(request.app[DB], request[SESSION].session_id)
+    await auth.sign_out(request.app[DB], request[SESSION].session_id, actor_of(request))
     response = web.HTTPSeeOther("/sign-in")
     clear_session_cookie(response)
     raise response

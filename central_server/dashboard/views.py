@@ -7,6 +7,7 @@ from central_server.dashboard.i18n import languages
 from central_server.dashboard.overview_page import overview
 from central_server.dashboard.page import error_page
 from central_server.dashboard.search_page import search
+from central_server.rbac import Right
 from central_server.web import ERROR_PAGE, Policy, Route
 
 
@@ -28,14 +29,14 @@ def routes() -> list[Route]:
         Route("POST", "/theme", session_pages.set_theme, Policy.PUBLIC),
         Route("GET", "/", overview, Policy.SIGNED_IN),
         Route("GET", "/live", stream.live, Policy.SIGNED_IN),
-        Route("GET", "/search", search, Policy.SIGNED_IN),
-        Route("GET", "/alarms", alarm_pages.console, Policy.SIGNED_IN),
-        Route("GET", "/alarms/{id}", alarm_pages.one_alarm, Policy.SIGNED_IN),
-        Route("POST", "/alarms/{id}/acknowledge", alarm_pages.acknowledge, Policy.SIGNED_IN),
-        Route("GET", "/devices", device_pages.device_list, Policy.SIGNED_IN),
-        Route("GET", "/devices/{id}", device_pages.device, Policy.SIGNED_IN),
-        Route("GET", "/devices/{id}/history", device_pages.history, Policy.SIGNED_IN),
-        Route("GET", "/devices/{id}/history.csv", device_pages.export, Policy.SIGNED_IN),
-        Route("GET", "/bills", bill_pages.bill_list, Policy.SIGNED_IN),
-        Route("GET", "/bills/{number}", bill_pages.bill, Policy.SIGNED_IN),
+        Route("GET", "/search", search, Right.OVERVIEW_SEE),
+        Route("GET", "/alarms", alarm_pages.console, Right.ALARMS_SEE),
+        Route("GET", "/alarms/{id}", alarm_pages.one_alarm, Right.ALARMS_SEE),
+        Route("POST", "/alarms/{id}/acknowledge", alarm_pages.acknowledge, Right.ALARMS_ACKNOWLEDGE),
+        Route("GET", "/devices", device_pages.device_list, Right.DEVICES_SEE),
+        Route("GET", "/devices/{id}", device_pages.device, Right.DEVICES_SEE),
+        Route("GET", "/devices/{id}/history", device_pages.history, Right.DEVICES_SEE),
+        Route("GET", "/devices/{id}/history.csv", device_pages.export, Right.DEVICES_SEE),
+        Route("GET", "/bills", bill_pages.bill_list, Right.BILLS_SEE),
+        Route("GET", "/bills/{number}", bill_pages.bill, Right.BILLS_SEE),
     ]

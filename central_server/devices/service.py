@@ -18,12 +18,14 @@ from central_server.devices import store
 from central_server.devices.store import DeviceRow, GatewayRow
 from central_server.errors import BadRequest, Conflict, Forbidden, NotFound
 from central_server.live import Hub
+from central_server.rbac import Actor, system
 from central_server.sync.service import secret_hash
 from protocols.sync import is_edge_id
 
 log = logging.getLogger("central.devices")
 
 SILENT_MS = 15_000
+_SELF = system("gateway watch")
 _WATCH_S = 2.0
 
 
@@ -90,25 +92,25 @@ async def note_status(db: Database, gateway_id: int, edge_id: str, status: Any) 
     ]
 
 
-async def list_gateways(db: Database) -> list[GatewayRow]:
-    """Give all gateways, by their id."""
+async def list_gateways(db: Database, actor: Actor) -> list[GatewayRow]:
+    """Give the gateways of the actor's site, by their id."""
     async with db.read() as connection:
-        return await store.gateways(connection)
+        return await store.gateways(connection, actor)
 
 
-async def list_devices(db: Database, now: int | None = None) -> list[DeviceView]:
-    """Give all devices with their state, by gateway and code."""
+async def list_devices(db: Database, actor: Actor, now: int | None = None) -> list[DeviceView]:
+    """Give the devices of the actor's site with their state, by gateway and code."""
     async with db.read() as connection:
-        gateways = {row.id: row for row in await store.gateways(connection)}
-        rows = await store.devices(connection)
+        gateways = {row.id: row for row in await store.gateways(connection, actor)}
+        rows = await store.devices(connection, actor)
     return _views(rows, gateways, now or now_ms())
 
 
-async def get_device(db: Database, device_id: int, now: int | None = None) -> DeviceView:
-    """Give one device. Raises: NotFound."""
+async def get_device(db: Database, actor: Actor, device_id: int, now: int | None = None) -> DeviceView:
+    """Give one device. Raises: NotFound, also for one of another site."""
     async with db.read() as connection:
-        gateways = {row.id: row for row in await store.gateways(connection)}
-        rows = await store.devices(connection, device_id)
+        gateways = {row.id: row for row in await store.gateways(connection, actor)}
+        rows = await store.devices(connection, actor, device_id)
     if not rows:
         raise NotFound("no_device", "There is no such device.")
     return _views(rows, gateways, now or now_ms())[0]
@@ -150,7 +152,7 @@ async def invite(db: Database, site_code: str, edge_id: str, name: str = "") -> 
             if site_id is None:
                 text = "There is no site '{site}'. Import it with 'central records import' first."
                 raise NotFound("no_site", text, site=site_code)
-            known = {row.edge_id: row for row in await store.gateways(connection)}.get(edge_id)
+            known = {row.edge_id: row for row in await store.gateways(connection, _SELF)}.get(edge_id)
             if known is not None and known.site_id != site_id:
                 text = "Gateway '{edge_id}' belongs to site '{site}'. Choose another id."
                 raise Conflict("edge_of_another_site", text, edge_id=edge_id, site=known.site_code)
@@ -195,7 +197,7 @@ class GatewayWatch:
         """Compare every gateway's last sign of life with the clock."""
         now = self._now()
         async with self._db.read() as connection:
-            rows = [row for row in await store.gateways(connection) if row.last_seen_at is not None]
+            rows = [row for row in await store.gateways(connection, _SELF) if row.last_seen_at is not None]
             lasting = {row.id: await alarm_store.open_of(connection, row.id, GATEWAY_SILENT) for row in rows}
         changes = [row for row in rows if self._changes(row, now, is_lasting=lasting[row.id] is not None)]
         for row in changes:
@@ -214,8 +216,8 @@ class GatewayWatch:
                     raised_at=now,
                     detail={"last_seen_at": row.last_seen_at},
                 )
-        if changes:
-            self._hub.publish({"type": "alarms"})
+        for site_id in {row.site_id for row in changes}:
+            self._hub.publish({"type": "alarms"}, site_id=site_id)
 
     def _changes(self, row: GatewayRow, now: int, *, is_lasting: bool) -> bool:
         """A centre that has just started gives every gateway time to come back before it complains."""

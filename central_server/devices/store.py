@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from central_server.rbac import Actor
 from central_server.schema import device, gateway, site
 from central_server.telemetry.store import device_ids
 
@@ -43,8 +44,9 @@ class DeviceRow:
     first_seen_at: int
 
 
-async def gateways(connection: AsyncConnection) -> list[GatewayRow]:
+async def gateways(connection: AsyncConnection, actor: Actor) -> list[GatewayRow]:
     query = select(gateway, site.c.code.label("site_code")).join(site, site.c.id == gateway.c.site_id)
+    query = query.where(actor.sees_site(gateway.c.site_id))
     return [
         GatewayRow(
             row.id,
@@ -61,9 +63,9 @@ async def gateways(connection: AsyncConnection) -> list[GatewayRow]:
     ]
 
 
-async def devices(connection: AsyncConnection, device_id: int | None = None) -> list[DeviceRow]:
+async def devices(connection: AsyncConnection, actor: Actor, device_id: int | None = None) -> list[DeviceRow]:
     query = select(device, gateway.c.edge_id).join(gateway, gateway.c.id == device.c.gateway_id)
-    query = query.order_by(gateway.c.edge_id, device.c.code)
+    query = query.where(actor.sees_site(gateway.c.site_id)).order_by(gateway.c.edge_id, device.c.code)
     if device_id is not None:
         query = query.where(device.c.id == device_id)
     return [

@@ -45,3 +45,9 @@ class Draft(BaseModel):
     is_emergency: bool = False
     last_day: date | None = None
     version: int = 0
+
+
+class Seen(BaseModel):
+    """The version of a notice that somebody looked at when they decided."""
+
+    version: int

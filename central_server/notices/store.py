@@ -158,7 +158,9 @@ async def audience(connection: AsyncConnection, found: Notice, on: str) -> int:
     return int(await connection.scalar(select(func.count(func.distinct(stays.c.person_id)))) or 0)
 
 
-async def unread(connection: AsyncConnection, found: Notice, on: str, limit: int, offset: int) -> tuple[int, list[Reader]]:
+async def unread(
+    connection: AsyncConnection, found: Notice, on: str, limit: int, offset: int
+) -> tuple[int, list[Reader]]:
     """Give how many of those a notice is for have not opened it, and some of them in the order of their units."""
     stays = _stays(found, on).subquery()
     has_read = exists().where(notice_read.c.notice_id == found.id, notice_read.c.person_id == stays.c.person_id)
@@ -232,7 +234,7 @@ async def _read(connection: AsyncConnection, query: Select[Any]) -> list[Notice]
         .where(notice_read.c.notice_id.in_(keys))
         .group_by(notice_read.c.notice_id)
     )
-    reads = {key: count for key, count in await connection.execute(counted)}
+    reads: dict[int, int] = {row[0]: row[1] for row in await connection.execute(counted)}
     return [
         Notice(
             **row,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,12 +17,26 @@ from central_server.errors import Conflict, NotFound
 from central_server.form import Invalid, Problem
 from central_server.parking import store
 from central_server.parking.model import Kind, NewLease, NewPlace, NewPrice, Price, Span, most_at_once, price_in
-from central_server.parking.store import FeeRow, LeaseRow, PlaceRow, SiteRow, Wanted
+from central_server.parking.store import CarRow, FeeRow, LeaseRow, PlaceRow, SiteRow, Wanted
 from central_server.rbac import Actor
 from central_server.records import service as records
+from central_server.records.residency import UnitRow
 
 DAY_MS = 24 * 3600 * 1000
 _MOST_FEES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """A vehicle and one unit it belongs to."""
+
+    id: int
+    plate: str
+    kind: str
+    person: str
+    unit_id: int
+    unit: str
+    building: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +116,33 @@ async def places_of_units(
     return await store.leases_of_units(connection, unit_ids, this_month(zone, now_ms()))
 
 
+async def cars(connection: AsyncConnection, actor: Actor, plate: str, on: str) -> list[Car]:
+    """Give the vehicles of a whole plate that belong to a unit of the actor's sites on a day."""
+    return [
+        Car(car.id, car.plate, car.kind, car.person, unit.id, unit.code, unit.building_name)
+        for car in await store.cars_with(connection, blind(connection, plate, "plate"))
+        for unit in await _units_of_car(connection, car, on)
+        if actor.site_id in (None, unit.site_id)
+    ]
+
+
+async def _units_of_car(connection: AsyncConnection, car: CarRow, on: str) -> list[UnitRow]:
+    units = await records.units_of(connection, car.person_id, on)
+    return [unit for unit in units if car.unit_id in (None, unit.id)]
+
+
+async def cars_of_units(connection: AsyncConnection, unit_ids: Sequence[int]) -> list[CarRow]:
+    """Give the vehicles that the records have for some units."""
+    return await store.cars_of_units(connection, unit_ids)
+
+
 async def add_place(db: Database, actor: Actor, new: NewPlace, site_id: int) -> int:
     """Write down a place with its first price; give its id. Raises: Invalid."""
     async with db.write() as connection:
         if await store.has_code(connection, site_id, new.code):
             raise Invalid({"code": Problem("There is a place {code} at this site already.", {"code": new.code})})
         spaces = 1 if new.kind is Kind.FIXED else new.spaces
-        values = {"site_id": site_id, "code": new.code, "kind": new.kind.value, "spaces": spaces}
+        values: dict[str, Any] = {"site_id": site_id, "code": new.code, "kind": new.kind.value, "spaces": spaces}
         made = await store.add(connection, "place", **values, created_at=now_ms())
         await store.set_price(connection, made, new.price_from, new.month_fen)
         await audit.note(connection, actor, "parking.add_place", f"place:{made}", **values, fen=new.month_fen)
@@ -119,8 +154,8 @@ async def set_price(db: Database, actor: Actor, place_id: int, new: NewPrice) ->
     async with db.write() as connection:
         await _place(connection, actor, place_id)
         await store.set_price(connection, place_id, new.price_from, new.month_fen)
-        detail = {"since": new.price_from, "fen": new.month_fen}
-        await audit.note(connection, actor, "parking.set_price", f"place:{place_id}", **detail)
+        since, fen = new.price_from, new.month_fen
+        await audit.note(connection, actor, "parking.set_price", f"place:{place_id}", since=since, fen=fen)
 
 
 async def let(db: Database, actor: Actor, place_id: int, new: NewLease) -> int:
@@ -135,7 +170,7 @@ async def let(db: Database, actor: Actor, place_id: int, new: NewLease) -> int:
         standing = [lease.span for lease in (await store.leases(connection, [place_id]))[place_id]]
         if most_at_once(standing, wanted) >= row.spaces:
             raise Invalid({"from_period": Problem("All of this place is let in these months. End a lease first.")})
-        values = {"place_id": place_id, "unit_id": unit_id, "person_id": person_id}
+        values: dict[str, Any] = {"place_id": place_id, "unit_id": unit_id, "person_id": person_id}
         values |= {"from_period": new.from_period, "to_period": new.to_period}
         made = await store.add(connection, "lease", **values, created_at=now_ms())
         await audit.note(connection, actor, "parking.let", f"lease:{made}", **values)
@@ -150,8 +185,8 @@ async def end_lease(db: Database, actor: Actor, place_id: int, lease_id: int, to
             raise Invalid({"to_period": Problem("This is before the first month.")})
         fees = await store.fees_of_leases(connection, [lease_id], 1)
         if fees and to_period < fees[0].period:
-            text = "The fee of {period} is charged already. End the lease with that month or a later one."
-            raise Invalid({"to_period": Problem(text, {"period": fees[0].period})})
+            charged = "The fee of {period} is charged already. End the lease with that month or a later one."
+            raise Invalid({"to_period": Problem(charged, {"period": fees[0].period})})
         others = [each.span for each in (await store.leases(connection, [place_id]))[place_id] if each.id != lease_id]
         spaces = (await _place(connection, actor, place_id, lock=True)).spaces
         if most_at_once(others, Span(lease.from_period, to_period)) >= spaces:
@@ -165,10 +200,16 @@ async def withdraw_lease(db: Database, actor: Actor, place_id: int, lease_id: in
     async with db.write() as connection:
         lease = await _lease(connection, actor, place_id, lease_id)
         if await store.fees_of_leases(connection, [lease_id], 1):
-            text = "A fee of this lease is charged already, so it stays on record. End it instead."
-            raise Conflict("lease_charged", text)
+            raise Conflict(
+                "lease_charged", "A fee of this lease is charged already, so it stays on record. End it instead."
+            )
         await store.remove_lease(connection, lease_id)
-        detail = {"place": place_id, "unit": lease.unit_id, "first": lease.from_period, "last": lease.to_period}
+        detail: dict[str, Any] = {
+            "place": place_id,
+            "unit": lease.unit_id,
+            "first": lease.from_period,
+            "last": lease.to_period,
+        }
         await audit.note(connection, actor, "parking.withdraw_lease", f"lease:{lease_id}", **detail)
 
 
@@ -188,9 +229,11 @@ async def fees_of(
 
 
 async def make_fees(db: Database, actor: Actor, period: str, *, made_before: int | None = None) -> int:
-    """Charge every lease of a month that is not charged yet; give how many were. Raises: ValueError."""
-    parse_period(period)
+    """Charge every lease of a month that is not charged yet; give how many were. Raises: Invalid."""
     async with db.write() as connection:
+        months_now = [this_month(site.zone, now_ms()) for site in await store.sites(connection, actor)]
+        if months_now and period > str(parse_period(max(months_now)).next):
+            raise Invalid({"period": Problem("Fees are charged up to the next month, and not further ahead.")})
         return await _make_fees(connection, actor, period, made_before)
 
 
@@ -269,8 +312,10 @@ async def _unit(connection: AsyncConnection, site_id: int, code: str) -> int:
     if not found:
         raise Invalid({"unit": Problem("There is no unit {unit} at this site.", {"unit": code})})
     if len(found) > 1:
-        text = "Several buildings have a unit {unit}. Write the building before it, such as {example}."
-        raise Invalid({"unit": Problem(text, {"unit": code, "example": f"{found[0].building_code}/{found[0].code}"})})
+        several = "Several buildings have a unit {unit}. Write the building before it, such as {example}."
+        raise Invalid(
+            {"unit": Problem(several, {"unit": code, "example": f"{found[0].building_code}/{found[0].code}"})}
+        )
     return found[0].id
 
 
@@ -282,6 +327,6 @@ async def _person(connection: AsyncConnection, row: PlaceRow, unit_id: int, name
     today = local_day(now_ms(), ZoneInfo(row.zone)).isoformat()
     for each in await records.people_of_unit(connection, unit_id, today):
         if blind(connection, each.name, "name") == wanted:
-            return each.id
-    text = "Nobody of this name owns or rents the unit today. Write the whole name as in the records."
-    raise Invalid({"person": Problem(text)})
+            return each.person_id
+    nobody = "Nobody of this name owns or rents the unit today. Write the whole name as in the records."
+    raise Invalid({"person": Problem(nobody)})

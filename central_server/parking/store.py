@@ -20,6 +20,7 @@ from central_server.schema import (
     person,
     site,
     unit,
+    vehicle,
 )
 
 
@@ -73,6 +74,17 @@ class UnitRow(NamedTuple):
     building_code: str
     building: str
     code: str
+
+
+class CarRow(NamedTuple):
+    """A vehicle of the records; ``plate`` and ``person`` in the clear."""
+
+    id: int
+    plate: str
+    kind: str
+    person_id: int
+    person: str
+    unit_id: int | None
 
 
 class Wanted(NamedTuple):
@@ -130,9 +142,7 @@ async def set_price(connection: AsyncConnection, place_id: int, from_period: str
 
 
 async def end_lease(connection: AsyncConnection, lease_id: int, to_period: str) -> None:
-    await connection.execute(
-        update(parking_lease).where(parking_lease.c.id == lease_id).values(to_period=to_period)
-    )
+    await connection.execute(update(parking_lease).where(parking_lease.c.id == lease_id).values(to_period=to_period))
 
 
 async def remove_lease(connection: AsyncConnection, lease_id: int) -> None:
@@ -168,13 +178,17 @@ async def leases_in(
     query = _leases().where(parking_place.c.site_id == site_id, _holds(period))
     if made_before is not None:
         query = query.where(parking_lease.c.created_at < made_before)
-    rows = [LeaseRow(*row) for row in await connection.execute(query.order_by(parking_place.c.code, parking_lease.c.id))]
+    rows = [
+        LeaseRow(*row) for row in await connection.execute(query.order_by(parking_place.c.code, parking_lease.c.id))
+    ]
     found = await connection.execute(_places().where(parking_place.c.site_id == site_id))
     by_id = {row.id: PlaceRow(*row) for row in found}
     return [(by_id[row.place_id], row) for row in rows]
 
 
-async def leases_of_units(connection: AsyncConnection, unit_ids: Sequence[int], period: str) -> list[tuple[str, LeaseRow]]:
+async def leases_of_units(
+    connection: AsyncConnection, unit_ids: Sequence[int], period: str
+) -> list[tuple[str, LeaseRow]]:
     """Give what units rent in a month, each with its place's code."""
     query = _leases().add_columns(parking_place.c.code).where(parking_lease.c.unit_id.in_(unit_ids), _holds(period))
     return [(row[-1], LeaseRow(*row[:-1])) for row in await connection.execute(query.order_by(parking_place.c.code))]
@@ -235,6 +249,21 @@ async def units_called(connection: AsyncConnection, site_id: int, code: str) -> 
     if slash:
         query = query.where(building.c.code == building_code.strip())
     return [UnitRow(*row) for row in await connection.execute(query.order_by(building.c.code).limit(10))]
+
+
+async def cars_with(connection: AsyncConnection, plate_index: str) -> list[CarRow]:
+    """Give the vehicles of a plate."""
+    return [CarRow(*row) for row in await connection.execute(_cars().where(vehicle.c.plate_index == plate_index))]
+
+
+async def cars_of_units(connection: AsyncConnection, unit_ids: Sequence[int]) -> list[CarRow]:
+    return [CarRow(*row) for row in await connection.execute(_cars().where(vehicle.c.unit_id.in_(unit_ids)))]
+
+
+def _cars() -> Select[Any]:
+    columns = (vehicle.c.id, vehicle.c.plate, vehicle.c.kind, vehicle.c.person_id, person.c.name, vehicle.c.unit_id)
+    cars = select(*columns).join(person, person.c.id == vehicle.c.person_id)
+    return cars.where(vehicle.c.removed_at.is_(None)).order_by(vehicle.c.id)
 
 
 def _matches(wanted: Wanted) -> list[ColumnElement[bool]]:

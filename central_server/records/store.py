@@ -1,13 +1,25 @@
 """The SQL of records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import building, installation, metering_point, ownership, person, site, unit
+from central_server.rbac import Actor
+from central_server.schema import (
+    building,
+    equipment,
+    installation,
+    metering_point,
+    ownership,
+    person,
+    site,
+    tenancy,
+    unit,
+    vehicle,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +54,18 @@ class MeterPlace:
     building: str
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipRow:
-    owner_id: int
-    from_on: str
-    to_on: str | None
-
-
-async def upsert(
-    connection: AsyncConnection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]
-) -> tuple[int, str]:
-    """Make a row or change what differs; give its id and "added", "changed" or "same"."""
-    where = [table.c[name] == value for name, value in key.items()]
-    row = (await connection.execute(select(table).where(*where))).mappings().one_or_none()
-    if row is None:
-        made = await connection.execute(insert(table).values(**key, **values))
-        primary = made.inserted_primary_key
-        return (int(primary[0]) if primary else 0), "added"
-    if all(row[name] == value for name, value in values.items()):
-        return int(row["id"]), "same"
-    await connection.execute(update(table).where(table.c.id == row["id"]).values(**values))
-    return int(row["id"]), "changed"
-
-
-async def sites(connection: AsyncConnection) -> list[SiteRow]:
+async def sites(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[SiteRow]:
     return [
         SiteRow(row.id, row.code, row.name, row.zone)
-        for row in await connection.execute(select(site).order_by(site.c.code))
+        for row in await connection.execute(select(site).where(*where).order_by(site.c.code))
     ]
 
 
-async def buildings(connection: AsyncConnection) -> list[BuildingRow]:
+async def buildings(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[BuildingRow]:
     query = (
         select(building, func.count(unit.c.id).label("units"))
         .outerjoin(unit, unit.c.building_id == building.c.id)
+        .where(*where)
         .group_by(*building.c)
         .order_by(building.c.site_id, building.c.code)
     )
@@ -95,27 +85,57 @@ async def meter_places(connection: AsyncConnection, at: int) -> Sequence[MeterPl
     return [MeterPlace(*row) for row in await connection.execute(query)]
 
 
-async def ownerships(connection: AsyncConnection, unit_id: int) -> list[OwnershipRow]:
-    query = select(ownership.c.owner_id, ownership.c.from_on, ownership.c.to_on).where(ownership.c.unit_id == unit_id)
-    return [OwnershipRow(*row) for row in await connection.execute(query.order_by(ownership.c.from_on))]
+async def add(connection: AsyncConnection, name: str, **values: Any) -> int:
+    """Add a row to one of this slice's tables; give its id."""
+    key = (await connection.execute(insert(TABLES[name]).values(**values))).inserted_primary_key
+    return int(key[0]) if key else 0
 
 
-async def overlapping(connection: AsyncConnection, metering_point_id: int, from_at: int) -> str | None:
-    """Name the metering point of another installation that has this one's meter, or its point, at the same time."""
-    mine, other = installation.alias("mine"), installation.alias("other")
-    is_same_meter = and_(*(other.c[name] == mine.c[name] for name in ("edge_id", "device_code", "point")))
-    query = (
-        select(metering_point.c.code)
-        .select_from(mine)
-        .join(other, other.c.id != mine.c.id)
-        .join(metering_point, metering_point.c.id == other.c.metering_point_id)
-        .where(mine.c.metering_point_id == metering_point_id, mine.c.from_at == from_at)
-        .where(or_(other.c.metering_point_id == mine.c.metering_point_id, is_same_meter))
-        .where(or_(mine.c.to_at.is_(None), other.c.from_at < mine.c.to_at))
-        .where(or_(other.c.to_at.is_(None), other.c.to_at > mine.c.from_at))
+async def change(connection: AsyncConnection, name: str, key: int, **values: Any) -> None:
+    """Change a row of one of this slice's tables."""
+    await connection.execute(update(TABLES[name]).where(TABLES[name].c.id == key).values(**values))
+
+
+async def remove(connection: AsyncConnection, name: str, key: int) -> None:
+    """Take away a row of one of this slice's tables that should never have been."""
+    await connection.execute(delete(TABLES[name]).where(TABLES[name].c.id == key))
+
+
+async def is_taken(connection: AsyncConnection, name: str, besides: int | None, **values: Any) -> bool:
+    """Tell whether another row has these values."""
+    columns = TABLES[name].c
+    query = select(columns.id).where(*(columns[column] == value for column, value in values.items()))
+    if besides is not None:
+        query = query.where(columns.id != besides)
+    return await connection.scalar(query.limit(1)) is not None
+
+
+async def lock_unit(connection: AsyncConnection, unit_id: int) -> None:
+    """Let two who move people in at once take turns; SQLite has one writer already."""
+    await connection.execute(select(unit.c.id).where(unit.c.id == unit_id).with_for_update())
+
+
+async def people_elsewhere(connection: AsyncConnection, actor: Actor) -> set[int]:
+    """Give whom the records know at other sites than the actor's and not at this one."""
+    if actor.site_id is None:
+        return set()
+    return set(await connection.scalars(select(person.c.id).where(~seen_people(actor))))
+
+
+def seen_people(actor: Actor) -> ColumnElement[bool]:
+    """Give the condition by which people are seen: those of the actor's site, and those of none yet."""
+    if actor.site_id is None:
+        return true()
+    mine = select(unit.c.id).join(building).where(building.c.site_id == actor.site_id)
+    owners, tenants = select(ownership.c.owner_id), select(tenancy.c.person_id)
+    drivers = select(vehicle.c.person_id).where(vehicle.c.unit_id.is_not(None))
+    here = or_(
+        person.c.id.in_(owners.where(ownership.c.unit_id.in_(mine))),
+        person.c.id.in_(tenants.where(tenancy.c.unit_id.in_(mine))),
+        person.c.id.in_(drivers.where(vehicle.c.unit_id.in_(mine))),
     )
-    found: str | None = (await connection.execute(query.limit(1))).scalar_one_or_none()
-    return found
+    anywhere = or_(person.c.id.in_(owners), person.c.id.in_(tenants), person.c.id.in_(drivers))
+    return or_(here, ~anywhere)
 
 
 TABLES = {
@@ -124,6 +144,9 @@ TABLES = {
     "owner": person,
     "unit": unit,
     "ownership": ownership,
+    "tenancy": tenancy,
+    "vehicle": vehicle,
+    "equipment": equipment,
     "metering_point": metering_point,
     "installation": installation,
 }

@@ -15,6 +15,7 @@ from central_server.reports import words
 from central_server.reports.model import MEASURES, by_category
 from central_server.reports.service import Report, months_until, report
 from central_server.web import DB, Route, actor_of
+from central_server.workorders.words import CATEGORIES
 
 _MONTHS = 6
 
@@ -35,7 +36,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
         sites=whole.sites,
         by_site=whole.by_site if len(whole.sites) > 1 and not site else {},
         categories=by_category(shown.facts),
-        category_names={},
+        category_names=CATEGORIES,
         measures=MEASURES,
         names=words.NAMES,
         definitions=words.DEFINITIONS,

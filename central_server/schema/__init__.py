@@ -1,10 +1,31 @@
 """Every table of the centre; migrations build the same, and a test compares the two."""
 
+from central_server.schema.access import (
+    alarm_note,
+    credential,
+    credential_grant,
+    door,
+    door_decision,
+    door_group,
+    door_group_member,
+    door_rules,
+    door_schedule,
+)
 from central_server.schema.base import metadata
 from central_server.schema.billing import bill, bill_line, bill_run, installation, metering_point
 from central_server.schema.charge import charge, payment
 from central_server.schema.estate import building, ownership, person, site, unit
 from central_server.schema.field import alarm, batch, device, event, gateway, lane_mark, latest, reading, series
+from central_server.schema.inspection import (
+    check_answer,
+    check_item,
+    checkpoint,
+    inspection_plan,
+    inspection_route,
+    inspection_task,
+    route_point,
+    task_point,
+)
 from central_server.schema.neighbourhood import (
     consent,
     notice,
@@ -18,10 +39,12 @@ from central_server.schema.neighbourhood import (
 )
 from central_server.schema.people import account, audit, outbox, photo, session, sign_in_code
 from central_server.schema.records import equipment, tenancy, vehicle, workbook
+from central_server.schema.workorders import work_order, work_order_event
 
 __all__ = [
     "account",
     "alarm",
+    "alarm_note",
     "audit",
     "batch",
     "bill",
@@ -29,11 +52,25 @@ __all__ = [
     "bill_run",
     "building",
     "charge",
+    "check_answer",
+    "check_item",
+    "checkpoint",
     "consent",
+    "credential",
+    "credential_grant",
     "device",
+    "door",
+    "door_decision",
+    "door_group",
+    "door_group_member",
+    "door_rules",
+    "door_schedule",
     "equipment",
     "event",
     "gateway",
+    "inspection_plan",
+    "inspection_route",
+    "inspection_task",
     "installation",
     "lane_mark",
     "latest",
@@ -52,13 +89,17 @@ __all__ = [
     "person",
     "photo",
     "reading",
+    "route_point",
     "series",
     "session",
     "sign_in_code",
     "site",
+    "task_point",
     "tenancy",
     "unit",
     "vehicle",
     "visitor",
+    "work_order",
+    "work_order_event",
     "workbook",
 ]

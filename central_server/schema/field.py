@@ -142,5 +142,7 @@ alarm = Table(
     at("acknowledged_at", nullable=True),
     Column("acknowledged_by", Text),
     Column("detail", Text, nullable=False),
+    to("site", nullable=True),
+    at("gone_at", nullable=True),  # the cause is gone, and a person must end the alarm
     Index(None, "cleared_at", "raised_at"),
 )

@@ -19,6 +19,7 @@ account = Table(
     to("site", nullable=True),  # none: every site
     to("person", nullable=True),  # whose account it is, for residents
     Column("must_change", Boolean(create_constraint=False)),
+    at("secret_until", nullable=True),  # how long a password that was handed over opens
 )
 
 session = Table(

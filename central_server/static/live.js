@@ -9,6 +9,10 @@ let skew = Number(meta("now")) - Date.now(); // the server's clock is the one th
 let heardAt = Date.now();
 let hasHeard = false;
 let isSignedOut = false;
+let touchedAt = Date.now();
+for (const name of ["pointerdown", "pointermove", "keydown", "wheel"]) {
+  addEventListener(name, () => { touchedAt = Date.now(); }, { passive: true });
+}
 const now = () => Date.now() + skew;
 
 // --- words and numbers, as the server prints them -------------------------------------------
@@ -116,7 +120,9 @@ async function refresh() {
   if (document.hidden || !getSelection().isCollapsed) return refreshIn(3000);
   // A page may name a more exact address than the one it was asked for by, so that a choice stays chosen.
   const address = new URL(document.querySelector("[data-self]")?.dataset.self ?? location.href, location.href);
-  const response = await fetch(address).catch(() => null);
+  // While nobody touches anything the page says that it asks by itself: that must not keep a session open.
+  const headers = Date.now() - touchedAt > 60000 ? { "X-Background": "1" } : {};
+  const response = await fetch(address, { headers }).catch(() => null);
   if (!response?.ok) return;
   if (new URL(response.url).pathname !== address.pathname) {
     isSignedOut = true; // we were led to the sign-in page; what is on the screen stays, with a word about it

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from central_server.access import rules
 from central_server.clock import now_ms
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, Busy, Forbidden, TooLarge
@@ -14,6 +15,7 @@ from central_server.sync import service
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Policy, Route, is_local
+from protocols.access import PATH_RULES
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
 
 EXPANDER = web.AppKey("EXPANDER", Expander)
@@ -47,8 +49,22 @@ async def post_status(request: web.Request) -> web.Response:
     except (ValueError, RecursionError):
         raise BadRequest("sync_broken_status", "The status is not JSON.") from None
     view = await devices.note_status(request.app[DB], gateway.id, gateway.edge_id, status)
-    request.app[HUB].publish({"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view})
-    return web.json_response({"server_time": now_ms()})
+    told = {"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view}
+    request.app[HUB].publish(told, site_id=gateway.site_id)
+    version = await rules.version_for(request.app[DB], gateway.id)
+    return web.json_response({"server_time": now_ms(), "rules_version": version})
+
+
+async def get_rules(request: web.Request) -> web.Response:
+    """Give the rules of a gateway's doors, unless it has these already or has no doors."""
+    gateway = await _gateway(request)
+    version = await rules.version_for(request.app[DB], gateway.id)
+    if version is None:
+        return web.Response(status=204)
+    if request.query.get("have") == str(version):
+        return web.Response(status=304)
+    body = await rules.body_for(request.app[DB], gateway.id)
+    return web.Response(body=body, content_type="application/json")
 
 
 async def _gateway(request: web.Request) -> GatewayRow:
@@ -88,4 +104,5 @@ def routes() -> list[Route]:
     return [
         Route("POST", PATH_BATCHES, post_batch, Policy.GATEWAY),
         Route("POST", PATH_STATUS, post_status, Policy.GATEWAY),
+        Route("GET", PATH_RULES, get_rules, Policy.GATEWAY),
     ]

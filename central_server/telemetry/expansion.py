@@ -11,12 +11,14 @@ from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from central_server.access import decisions
 from central_server.alarms import store as alarm_store
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.live import Hub
 from central_server.telemetry import store
 from central_server.telemetry.store import PendingBatch, SeriesKey
+from central_server.workorders import service as workorders
 from protocols.errors import ProtocolError
 from protocols.quantity import from_scaled, to_scaled
 from protocols.sync import Event, Reading, Series, decode_batch
@@ -89,9 +91,15 @@ class Expander:
             newest = _newest(rows)
             moved = await store.move_latest(connection, list(newest.values()), now)
             await store.add_events(connection, pending.gateway_id, pending.id, events)
-            changed = False
+            changed, ordered, entered = False, False, False
             for _, event in events:
-                changed |= await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event)
+                if await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event):
+                    changed = True
+                    order = await workorders.open_for_event(connection, pending.gateway_id, pending.edge_id, event)
+                    ordered |= order is not None
+                entered |= await decisions.take_in(
+                    connection, pending.gateway_id, pending.edge_id, pending.site_id, event
+                )
         # Ids are believed only now: until the commit another transaction could be given the same.
         self._known[pending.gateway_id] = keys
         items = [
@@ -100,9 +108,13 @@ class Expander:
             if keys[name].series_id in moved
         ]
         if items:
-            self._hub.publish({"type": "values", "items": items})
+            self._hub.publish({"type": "values", "items": items}, site_id=pending.site_id)
         if changed:
-            self._hub.publish({"type": "alarms"})
+            self._hub.publish({"type": "alarms"}, site_id=pending.site_id)
+        if entered:
+            self._hub.publish({"type": "doors"}, site_id=pending.site_id)
+        if ordered:
+            self._hub.publish({"type": "orders"}, site_id=pending.site_id)
 
     async def _give_up(self, pending: PendingBatch, reason: str) -> None:
         log.error("batch %d of gateway %s is set aside: %s", pending.id, pending.edge_id, reason)

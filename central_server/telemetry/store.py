@@ -21,6 +21,7 @@ class PendingBatch(NamedTuple):
     id: int
     gateway_id: int
     edge_id: str
+    site_id: int
     from_seq: int
     body: bytes
 
@@ -54,7 +55,7 @@ def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
 async def next_batch(connection: AsyncConnection) -> PendingBatch | None:
     """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest."""
     query = (
-        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, batch.c.from_seq, batch.c.body)
+        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, gateway.c.site_id, batch.c.from_seq, batch.c.body)
         .join(gateway, gateway.c.id == batch.c.gateway_id)
         .where(batch.c.expanded_at.is_(None), batch.c.error.is_(None))
         .order_by(batch.c.lane, batch.c.id)

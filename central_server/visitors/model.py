@@ -1,8 +1,8 @@
 """A visit's states as a table, who may take which step, and what a resident writes.
 
-    ASKED -> APPROVED | REFUSED | CANCELLED | EXPIRED
-    APPROVED -> ARRIVED | CANCELLED | EXPIRED
-    ARRIVED -> LEFT
+ASKED -> APPROVED | REFUSED | CANCELLED | EXPIRED
+APPROVED -> ARRIVED | CANCELLED | EXPIRED
+ARRIVED -> LEFT
 """
 
 from datetime import datetime, timedelta
@@ -67,7 +67,7 @@ class Ask(BaseModel):
     plate: Annotated[str, StringConstraints(min_length=3, max_length=16)] | None = None
     comes_at: datetime
     hours: Annotated[int, Field(ge=1, le=24)] = HOURS[1]
-    once: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,64}$")]
+    once: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,40}$")]
 
 
 class Refusal(BaseModel):

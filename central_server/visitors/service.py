@@ -32,8 +32,9 @@ _MOST = 200
 async def ask(db: Database, actor: Actor, wanted: Ask, on: str) -> int:
     """Ask for a visit to one of the actor's own units on a day; give its id. Raises: Invalid, NotFound."""
     now, person_id = now_ms(), _person(actor)
+    once_key = f"{person_id}:{wanted.once}"  # a form that was sent twice asks once
     async with db.write() as connection:
-        if (known := await store.by_once_key(connection, wanted.once)) is not None:
+        if (known := await store.by_once_key(connection, once_key)) is not None:
             return known
         units = await records.units_of(connection, person_id, on)
         unit = next((each for each in units if each.id == wanted.unit or len(units) == 1), None)
@@ -54,7 +55,7 @@ async def ask(db: Database, actor: Actor, wanted: Ask, on: str) -> int:
             state=State.ASKED.value,
             version=1,
             created_at=now,
-            once_key=wanted.once,
+            once_key=once_key,
         )
         await audit.note(connection, actor, "visitors.ask", f"visit:{made}", unit=unit.id)
     return made
@@ -74,11 +75,11 @@ def _checked(comes_at: datetime, zone: str, now: int) -> int:
 async def _check_limits(connection: AsyncConnection, person_id: int, now: int) -> None:
     open_count, today = await store.counts_of_person(connection, person_id, now - _DAY_MS)
     if open_count >= MOST_OPEN:
-        text = "You have {most} visitors announced. Take one back, or wait until one has come."
-        raise Invalid({"": Problem(text, {"most": MOST_OPEN})})
+        waiting = "You have {most} visitors announced. Take one back, or wait until one has come."
+        raise Invalid({"": Problem(waiting, {"most": MOST_OPEN})})
     if today >= MOST_A_DAY:
-        text = "You have announced {most} visitors within a day. Ask the guard to let in the others."
-        raise Invalid({"": Problem(text, {"most": MOST_A_DAY})})
+        many = "You have announced {most} visitors within a day. Ask the guard to let in the others."
+        raise Invalid({"": Problem(many, {"most": MOST_A_DAY})})
 
 
 async def decide(
@@ -104,7 +105,7 @@ async def _take(
         raise NotFound("no_visit", "There is no such visit.")
     now = now_ms()
     state = next_state(visit.state, step)
-    if state is None or visit.version != version:
+    if state is None:
         raise Conflict("visit_moved", "Somebody else has changed this visit meanwhile. Look at it again.")
     if step in (Step.APPROVE, Step.ARRIVE) and visit.until_at <= now:
         raise Conflict("visit_over", "The time of this visit is over. It has to be announced again.")
@@ -137,7 +138,17 @@ async def expire(db: Database, actor: Actor, now: int) -> set[int]:
 async def at_the_gate(connection: AsyncConnection, actor: Actor) -> dict[State, list[Visit]]:
     """Give the visits that the guard has to do with: to decide, to expect, and inside."""
     found = await store.in_states(connection, actor, (State.ASKED, State.APPROVED, State.ARRIVED), _MOST)
-    return {state: [each for each in found if each.state is state] for state in (State.ASKED, State.APPROVED, State.ARRIVED)}
+    return {
+        state: [each for each in found if each.state is state] for state in (State.ASKED, State.APPROVED, State.ARRIVED)
+    }
+
+
+async def get_visit(connection: AsyncConnection, actor: Actor, visit_id: int) -> Visit:
+    """Give one visit of the actor's sites. Raises: NotFound."""
+    visit = await store.visit(connection, actor, visit_id)
+    if visit is None:
+        raise NotFound("no_visit", "There is no such visit.")
+    return visit
 
 
 async def over(connection: AsyncConnection, actor: Actor, limit: int) -> list[Visit]:

@@ -11,6 +11,7 @@ STATES = {
     "arrived": N_("is here"),
     "left": N_("has left"),
 }
+HOURS = N_("{hours} hours")
 STEPS = {
     "approve": N_("Approve"),
     "refuse": N_("Refuse"),

@@ -1,5 +1,6 @@
 """``edge doors`` and ``edge door``: what stands open, and an engineer's way in."""
 
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 from rich.text import Text
 
 from edge_agent.commands.shell import WRONG, Json, ask, fail, out, print_json, settings_of
-from edge_agent.commands.table import doors_table
+from edge_agent.commands.table import complaints, doors_table
 from edge_agent.config import Settings
 
 _STOPPED = "the gateway is not running. Start it with 'edge run'."
@@ -24,10 +25,14 @@ def doors(ctx: typer.Context, as_json: Json = False) -> None:
     elif not rows:
         out.print("There is no door in the settings. A door is a [[device]] with a profile of access/.", markup=False)
     else:
-        out.print(doors_table(rows))
+        out.print(doors_table(rows, out.width, time.time()))
         for row in rows:
-            if row["error"]:
-                out.print(Text(f"{row['id']}: {row['error']}", style="yellow"))
+            if row["alarms"]:
+                out.print(Text(f"{row['id']}: {', '.join(row['alarms'])}", style="bold red"))
+        for line in complaints(rows):
+            out.print(Text(line, style="yellow"))
+        version = rows[0]["rules_version"]
+        out.print("no access rules yet: every card is denied" if version is None else f"access rules {version}")
 
 
 def door(

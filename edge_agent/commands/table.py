@@ -102,20 +102,18 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def doors_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Lay the doors out."""
-    table = _table("door", "name", "state", "leaf", "lock", "last decision", "at", "rules", right=(7,))
-    table.columns[1].no_wrap = False
+def doors_table(rows: Sequence[Mapping[str, Any]], width: int, now: float) -> Table:
+    """Lay the doors out, with the name where it has room."""
+    is_wide = width >= _WIDE
+    table = _table("door", *(("name",) if is_wide else ()), "state", "leaf", "lock", "last decision", "ago")
+    table.columns[-1].justify = "right"
     for row in rows:
         last = row["last_decision"]
-        alarms = [Text(alarm, style="bold red") for alarm in row["alarms"]]
-        leaf = Text(" ").join([Text(row["door"] or "-"), *alarms])
         told = "-" if last is None else last["reason"]
-        at = instant(None if last is None else last["at"])
-        rules = "-" if row["rules_version"] is None else str(row["rules_version"])
-        table.add_row(
-            Text(row["id"]), _cut(row["name"]), state_text(row["state"]), leaf, row["lock"] or "-", told, at, rules
-        )
+        ago = "-" if last is None else age(max(0.0, now - _seconds(last["at"])))
+        name = [_cut(row["name"])] if is_wide else []
+        states = (state_text(row["state"]), row["door"] or "-", row["lock"] or "-")
+        table.add_row(Text(row["id"]), *name, *states, told, ago)
     return table
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, update
 
-from central_server import auth
-from central_server.auth import Throttle, add_account, reset_password, session_for, sign_in, sign_out
+from central_server import auth, password
+from central_server.auth import add_account, reset_password, session_for, sign_in, sign_out
 from central_server.db import Database
 from central_server.errors import BadRequest, Conflict, NotFound, TooMany
 from central_server.rbac import Role, system
 from central_server.schema import account, session
+from central_server.throttle import Throttle
 
 PASSWORD = "correct horse 7"
 PEER = "127.0.0.1"
@@ -67,7 +68,7 @@ async def test_a_wrong_password_an_unknown_and_a_disabled_account_read_the_same(
     async with db.write() as connection:
         await connection.execute(update(account).where(account.c.login == "off").values(is_disabled=True))
     said = set()
-    for login, password in (
+    for login, secret in (
         ("known", "wrong"),
         ("nobody", PASSWORD),
         ("off", PASSWORD),
@@ -75,13 +76,13 @@ async def test_a_wrong_password_an_unknown_and_a_disabled_account_read_the_same(
         ("known", PASSWORD + " "),
     ):
         with pytest.raises(BadRequest) as caught:
-            await sign_in(db, login, password, PEER)
+            await sign_in(db, login, secret, PEER)
         said.add((caught.value.key, str(caught.value), caught.value.status, tuple(caught.value.fields)))
     assert len(said) == 1
 
 
 async def test_a_password_is_compared_to_its_last_character(db: Database) -> None:
-    longest = "p" * auth.MAX_LENGTH
+    longest = ("pq" * password.MOST)[: password.MOST]
     await add_account(db, "long", "", "zh", longest, Role.ADMINISTRATOR, actor=system("test"))
     await sign_in(db, "long", longest, PEER)
     with pytest.raises(BadRequest):
@@ -155,9 +156,9 @@ async def test_a_login_is_given_once_and_a_password_has_its_length(db: Database)
     await add_account(db, "twice", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
     with pytest.raises(Conflict, match="twice"):
         await add_account(db, "twice", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
-    for password in ("seven77", "x" * 257):
-        with pytest.raises(BadRequest, match="8 to 256"):
-            await add_account(db, "short", "", "zh", password, Role.ADMINISTRATOR, actor=system("test"))
+    for secret in ("eleven-1234", "x" * 257):
+        with pytest.raises(BadRequest, match="12 to 256"):
+            await add_account(db, "short", "", "zh", secret, Role.ADMINISTRATOR, actor=system("test"))
 
 
 async def test_guesses_sent_side_by_side_do_not_pass_together(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,4 +227,39 @@ async def test_a_login_of_rubbish_is_an_unknown_one_and_is_not_kept(db: Database
     with pytest.raises(BadRequest) as caught:
         await sign_in(db, login, "\udcff", "192.0.2.77")
     assert caught.value.key == "sign_in_wrong"
-    assert max(len(known) for known, _ in auth._throttle._tried) <= 65
+    assert max(len(known) for known, _ in auth.throttle._tried) <= 65
+
+
+async def test_a_page_that_renews_itself_keeps_nobody_signed_in(db: Database, at: Callable[[int], None]) -> None:
+    start = 1_000_000_000_000
+    await add_account(db, "gone-home", "", "zh", PASSWORD, Role.ADMINISTRATOR, actor=system("test"))
+    token = (await sign_in(db, "gone-home", PASSWORD, PEER)).token
+    at(start + auth.IDLE_MS - 1)
+    assert await session_for(db, token, is_seen=False) is not None
+    at(start + auth.IDLE_MS)
+    assert await session_for(db, token, is_seen=False) is None
+
+
+async def test_a_residents_session_lasts_a_week_unseen(db: Database, at: Callable[[int], None]) -> None:
+    start = 1_000_000_000_000
+    await add_account(db, "p-1", "", "zh", PASSWORD, Role.RESIDENT, actor=system("test"))
+    token = (await sign_in(db, "p-1", PASSWORD, PEER)).token
+    at(start + auth.RESIDENT_IDLE_MS - 1)
+    assert await session_for(db, token, is_seen=False) is not None
+    at(start + auth.RESIDENT_IDLE_MS)
+    assert await session_for(db, token) is None
+
+
+async def test_sign_ins_are_noted_with_their_result_and_without_what_was_typed(db: Database) -> None:
+    await add_account(db, "noted", "", "zh", PASSWORD, Role.GUARD, actor=system("test"))
+    await sign_in(db, "noted", PASSWORD, PEER)
+    for login in ("noted", "my own password 9"):
+        with pytest.raises(BadRequest):
+            await sign_in(db, login, "wrong", PEER)
+    async with db.read() as connection:
+        rows = (await connection.exec_driver_sql("SELECT login, subject, outcome FROM audit ORDER BY id")).all()
+    assert [tuple(row) for row in rows[1:]] == [
+        ("noted", "account:noted", "done"),
+        ("noted", "account:noted", "failed"),
+        ("", "account:?", "failed"),
+    ]

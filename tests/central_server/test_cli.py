@@ -79,7 +79,7 @@ def test_a_password_of_ones_own_is_read_from_standard_input_and_not_shown(shell:
         "login": "ann", "password": None,
     }  # fmt: skip
     assert shell.json("user", "add", "bob", "--password-stdin", code=2, stdin="short\n")["error"]["key"] == (
-        "password_length"
+        "password_weak"
     )
 
 

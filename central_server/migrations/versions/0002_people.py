@@ -122,6 +122,7 @@ def _widen_account() -> None:
             f"ALTER TABLE account ADD COLUMN {column} {key} CONSTRAINT fk_account_{column}_{table} REFERENCES {table} (id)"
         )
     op.add_column("account", sa.Column("must_change", sa.Boolean()))
+    op.add_column("account", sa.Column("secret_until", sa.BigInteger()))
     op.execute("UPDATE account SET role = 'administrator'")
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from central_server.billing.charge import add_charge
-from central_server.rbac import Role
-from central_server.schema import building, site, unit
+from central_server.billing.views import routes
+from central_server.rbac import Right, Role
+from central_server.schema import building, metering_point, site, unit
 
 
 @dataclass
@@ -72,6 +73,19 @@ async def test_a_month_is_looked_at_and_then_issued_exactly_so(clerk: Browser) -
     assert "没有要出的账单" in (await clerk.get("/bills/run?period=2026-10")).text
 
 
+async def test_what_is_left_out_is_named_with_its_reason_in_the_readers_language(clerk: Browser) -> None:
+    point = {"unit_id": 1, "code": "1-101-E", "kind": "electricity", "tariff": "flat-electricity"}
+    async with clerk.centre.db.write() as connection:
+        await connection.execute(metering_point.insert().values(**point))
+    text = (await clerk.get("/bills/run?period=2026-10")).text
+    assert "1-101-E" in text
+    assert "没有装表，请在档案中登记装表" in text
+
+
+def test_every_page_of_the_clerk_names_a_right() -> None:
+    assert {type(route.policy) for route in routes()} == {Right}
+
+
 async def test_what_has_changed_since_it_was_looked_at_is_not_issued(clerk: Browser) -> None:
     refused = await clerk.post("/bills/run", period="2026-10", site="", expect="0" * 64)
     assert (refused.status, "请再看一遍" in refused.text) == (422, True)
@@ -80,7 +94,11 @@ async def test_what_has_changed_since_it_was_looked_at_is_not_issued(clerk: Brow
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("period=soon", "n-period"), ("period=2099-01", "湖畔 的这个月还没有结束"), ("period=2026-10&site=sea", "请从列表中选择")],
+    [
+        ("period=soon", "n-period"),
+        ("period=2099-01", "湖畔 的这个月还没有结束"),
+        ("period=2026-10&site=sea", "请从列表中选择"),
+    ],
 )
 async def test_a_month_that_cannot_be_billed_says_so_beside_the_field(clerk: Browser, query: str, said: str) -> None:
     answer = await clerk.get(f"/bills/run?{query}")
@@ -109,7 +127,15 @@ async def test_money_is_taken_receipted_and_given_back(clerk: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "said"),
-    [("80.01", "最多欠 ¥ 80.00"), ("0", "0"), ("1.005", "2"), ("lots", "12.50"), ("", "请填写"), ("NaN", "不能"), ("1e9", "10000000")],
+    [
+        ("80.01", "最多欠 ¥ 80.00"),
+        ("0", "0"),
+        ("1.005", "2"),
+        ("lots", "12.50"),
+        ("", "请填写"),
+        ("NaN", "不能"),
+        ("1e9", "10000000"),
+    ],
 )
 async def test_an_amount_that_cannot_be_taken_is_refused_beside_the_field_and_kept(
     clerk: Browser, amount: str, said: str

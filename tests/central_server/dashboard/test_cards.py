@@ -10,6 +10,7 @@ from central_server.clock import now_ms
 from central_server.dashboard.cards import cell, list_cards, stale_ms
 from central_server.dashboard.i18n import languages
 from central_server.dashboard.show import Show
+from central_server.rbac import system
 from central_server.telemetry.service import Value
 
 
@@ -51,5 +52,5 @@ async def test_a_lasting_alarm_colours_its_device_and_a_cleared_one_does_not(des
     await desk.series("em-2", "electricity", ("energyImportTotal", "kWh"))
     await desk.alarm("em-1", 1)
     await desk.alarm("em-2", 1, cleared_at=2)
-    found = {card.view.device.code: card.priority for card in await list_cards(desk.db, show())}
+    found = {card.view.device.code: card.priority for card in await list_cards(desk.db, show(), system("test"))}
     assert found == {"em-1": 2, "em-2": 0}

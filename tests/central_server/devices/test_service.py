@@ -20,9 +20,11 @@ from central_server.devices.service import (
 )
 from central_server.errors import BadRequest, Conflict, NotFound
 from central_server.live import Hub
+from central_server.rbac import system
 from central_server.sync.service import secret_hash
 
 START = 1_000_000_000_000
+ME = system("test")
 
 
 class Clock:
@@ -49,7 +51,7 @@ async def heard(db: Database, *devices: dict[str, Any], **more: Any) -> list[dic
 
 async def test_an_invited_gateway_has_a_secret_that_is_kept_as_a_hash(db: Database) -> None:
     secret = await invite(db, "lake", "gw-1", "一期")
-    (row,) = await list_gateways(db)
+    (row,) = await list_gateways(db, ME)
     assert (row.edge_id, row.name, row.site_code, row.last_seen_at, row.status) == ("gw-1", "一期", "lake", None, {})
     assert len(secret) >= 43, "256 bits"
     assert db.path is not None
@@ -64,7 +66,7 @@ async def test_an_invitation_names_what_is_wrong_with_it(db: Database) -> None:
     for edge_id in ("GW-1", "", "-a", "a" * 33, "a/b"):
         with pytest.raises(BadRequest, match="small letters"):
             await invite(db, "lake", edge_id)
-    assert await list_gateways(db) == []
+    assert await list_gateways(db, ME) == []
 
 
 async def test_a_gateway_stays_with_its_site(db: Database) -> None:
@@ -78,33 +80,33 @@ async def test_a_gateway_stays_with_its_site(db: Database) -> None:
 async def test_a_gateway_is_revoked_once_and_an_invitation_lets_it_in_again(db: Database) -> None:
     await invite(db, "lake", "gw-1")
     await revoke(db, "gw-1")
-    assert (await list_gateways(db))[0].revoked_at is not None
+    assert (await list_gateways(db, ME))[0].revoked_at is not None
     for edge_id in ("gw-1", "gw-9"):
         with pytest.raises(NotFound, match=edge_id):
             await revoke(db, edge_id)
     await invite(db, "lake", "gw-1")
-    assert (await list_gateways(db))[0].revoked_at is None
+    assert (await list_gateways(db, ME))[0].revoked_at is None
 
 
 async def test_a_device_is_shown_with_what_its_gateway_says_of_it(db: Database, clock: Clock) -> None:
     await invite(db, "lake", "gw-1")
     told = {"id": "em-1", "bus": "line-1", "state": "offline", "breaker": "open", "error": "no answer"}
     view = await heard(db, told, buses=[{"id": "line-1", "state": "up", "utilisation": 0.5}])
-    (shown,) = await list_devices(db)
+    (shown,) = await list_devices(db, ME)
     assert view == [{"device": shown.device.id, "state": "offline", "breaker": "open", "error": "no answer"}]
-    assert shown == await get_device(db, shown.device.id)
+    assert shown == await get_device(db, ME, shown.device.id)
     assert (shown.state["error"], shown.bus_state["utilisation"], shown.is_silent) == ("no answer", 0.5, False)
     clock.now += SILENT_MS + 1
-    assert (await list_devices(db))[0].is_silent
+    assert (await list_devices(db, ME))[0].is_silent
     with pytest.raises(NotFound):
-        await get_device(db, 99)
+        await get_device(db, ME, 99)
 
 
 async def test_a_device_its_gateway_no_longer_has_stays_without_a_state(db: Database) -> None:
     await invite(db, "lake", "gw-1")
     await heard(db, {"id": "em-1"}, {"id": "em-2"})
     await heard(db, {"id": "em-2", "state": "ok"})
-    assert [(view.device.code, dict(view.state).get("state")) for view in await list_devices(db)] == [
+    assert [(view.device.code, dict(view.state).get("state")) for view in await list_devices(db, ME)] == [
         ("em-1", None),
         ("em-2", "ok"),
     ]
@@ -113,7 +115,7 @@ async def test_a_device_its_gateway_no_longer_has_stays_without_a_state(db: Data
 async def test_a_device_told_twice_in_one_status_is_one_device(db: Database) -> None:
     await invite(db, "lake", "gw-1")
     await heard(db, {"id": "em-1", "name": "a"}, {"id": "em-1", "name": "b"})
-    assert [view.device.name for view in await list_devices(db)] == ["b"]
+    assert [view.device.name for view in await list_devices(db, ME)] == ["b"]
 
 
 async def test_a_silent_gateway_is_an_alarm_once_and_cleared_when_it_is_heard(db: Database, clock: Clock) -> None:

@@ -1,0 +1,1 @@
+"""Inspection: checkpoints with labels, routes, plans, the tasks they make, and what was found."""

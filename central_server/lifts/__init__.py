@@ -1,0 +1,1 @@
+"""Lifts: seen, never moved."""

@@ -1,0 +1,1 @@
+"""Repairs: requests, work orders and their clocks."""
