@@ -194,7 +194,7 @@ async def _check_right(request: web.Request, policy: Policy | Right) -> None:
     actor = actor_of(request)
     if isinstance(policy, Right) and not actor.may(policy):
         async with request.app[DB].write() as connection:
-            await audit.note(connection, actor, "access.refused", f"{request.method} {request.path}", outcome="denied")
+            await audit.note(connection, actor, "pages.refused", f"{request.method} {request.path}", outcome="denied")
         raise Forbidden("no_right", "Your account has no right to this. Ask an administrator if it should.")
 
 

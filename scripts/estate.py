@@ -1,8 +1,10 @@
 """The small estate of the demonstration: what is simulated, and whose home each meter serves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 
@@ -57,15 +59,61 @@ NAMES = {
     "lift-a": {"zh": "1 号楼 A 梯", "en": "Building 1 lift A"},
     "door-1": {"zh": "1 号楼单元门", "en": "Building 1 entrance"},
     "site": {"zh": "港湾一期", "en": "Harbour Phase 1"},
-    "building": {"zh": "1 号楼", "en": "Building 1"},
+    "1": {"zh": "1 号楼", "en": "Building 1"},
+    "2": {"zh": "2 号楼", "en": "Building 2"},
 }
-UNITS = (
-    ("1-101", {"zh": "张伟", "en": "Zhang Wei"}, "97.41"),
-    ("1-102", {"zh": "王芳", "en": "Wang Fang"}, "89.37"),
-    ("1-201", {"zh": "李娜", "en": "Li Na"}, "120.55"),
-    ("1-202", {"zh": "刘洋", "en": "Liu Yang"}, "64.02"),
-    ("1-301", {"zh": "陈静", "en": "Chen Jing"}, "143.88"),
-    ("1-302", {"zh": "赵磊", "en": "Zhao Lei"}, "89.37"),
+_KNOWN = {
+    "1-101": ({"zh": "张伟", "en": "Zhang Wei"}, "97.41"),
+    "1-102": ({"zh": "王芳", "en": "Wang Fang"}, "89.37"),
+    "1-201": ({"zh": "李娜", "en": "Li Na"}, "120.55"),
+    "1-202": ({"zh": "刘洋", "en": "Liu Yang"}, "64.02"),
+    "1-301": ({"zh": "陈静", "en": "Chen Jing"}, "143.88"),
+    "1-302": ({"zh": "赵磊", "en": "Zhao Lei"}, "89.37"),
+}
+_FAMILY = (("黄", "Huang"), ("周", "Zhou"), ("吴", "Wu"), ("徐", "Xu"), ("孙", "Sun"), ("马", "Ma"), ("朱", "Zhu"))
+_GIVEN = (("敏", "Min"), ("强", "Qiang"), ("丽", "Li"), ("军", "Jun"), ("洁", "Jie"), ("勇", "Yong"))
+_AREAS = ("89.37", "97.41", "120.55", "64.02")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A unit of the estate and who owns it; ``number`` counts from 0."""
+
+    number: int
+    building: str
+    code: str
+    owner: Mapping[str, str]
+    area: str
+
+    @property
+    def phone(self) -> str:
+        return f"138{10_000_000 + 137_911 * (self.number + 1):08d}"
+
+    @property
+    def has_line(self) -> bool:
+        """Tell whether its meters are read by the gateway; the others are read by people."""
+        return self.code in _KNOWN
+
+
+def _homes() -> Iterator[Home]:
+    for number in range(40):
+        building, floor, door = 1 + number // 20, 1 + number % 20 // 4, 1 + number % 4
+        code = f"{building}-{floor}0{door}"
+        family, given = _FAMILY[number % len(_FAMILY)], _GIVEN[number % len(_GIVEN)]
+        made = {"zh": family[0] + given[0], "en": f"{family[1]} {given[1]}"}
+        owner, area = _KNOWN.get(code, (made, _AREAS[door - 1]))
+        yield Home(number, str(building), code, owner, area)
+
+
+HOMES = tuple(_homes())
+LEFT = HOMES[4]  # its tenant has moved out
+EQUIPMENT = (
+    ("LF-A", "lift", {"zh": "1 号楼 A 梯", "en": "Building 1 lift A"}, "1"),
+    ("PU-1", "pump", {"zh": "生活水泵 1 号", "en": "Water pump 1"}, None),
+    ("PU-2", "pump", {"zh": "生活水泵 2 号", "en": "Water pump 2"}, None),
+    ("FP-1", "fire", {"zh": "消防水泵", "en": "Fire pump"}, None),
+    ("EL-1", "electrical", {"zh": "配电室低压柜", "en": "Low-voltage cabinet"}, None),
+    ("DR-1", "door", {"zh": "1 号楼单元门", "en": "Building 1 entrance"}, "1"),
 )
 TCP_LINES = ("sdm-630", "dtsu-666", "lift-gw", "door-io")
 
@@ -122,14 +170,34 @@ def central_toml(port: int, language: str) -> str:
     return table("[central]", values | {"language": language, "zone": "Asia/Shanghai"})
 
 
-def records_toml(edge_id: str, language: str) -> str:
-    """Write what the centre knows of the estate: homes, owners, and which meter serves whom."""
+def manual_points(home: Home) -> tuple[tuple[str, str, str, str, Decimal, Decimal], ...]:
+    """Give kind, device, point, tariff, first register and use of a month of a home whose meters people read."""
+    first = Decimal(1000 + 37 * home.number)
+    power, water = Decimal(150 + 7 * home.number % 190), Decimal(4 + home.number % 9)
+    return (
+        ("electricity", f"em-{home.code}", "energyImportTotal", _ELECTRICITY["tariff"], first, power),
+        ("water", f"wm-{home.code}", "volumeTotal", _WATER["tariff"], first / 4, water),
+    )
+
+
+def records_toml(edge_id: str, language: str, since: date, manual_id: str = "manual-1") -> str:
+    """Write what the centre knows of the estate; homes without a line are read by hand since a day."""
     text = table("[[site]]", {"code": "harbour", "name": NAMES["site"][language], "zone": "Asia/Shanghai"})
-    text += table("[[building]]", {"site": "harbour", "code": "1", "name": NAMES["building"][language]})
-    for code, owner, area in UNITS:
-        text += table("[[owner]]", {"code": f"o-{code}", "name": owner[language]})
-        values = {"site": "harbour", "building": "1", "code": code, "area_m2": area}
-        text += table("[[unit]]", values | {"owner": f"o-{code}"})
+    for building in ("1", "2"):
+        values = {"site": "harbour", "code": building, "name": NAMES[building][language]}
+        text += table("[[building]]", values)
+    for home in HOMES:
+        text += table(
+            "[[owner]]", {"code": f"o-{home.code}", "name": home.owner[language], "phone": home.phone}
+        )
+        values = {"site": "harbour", "building": home.building, "code": home.code, "area_m2": home.area}
+        text += table("[[unit]]", values | {"owner": f"o-{home.code}"})
+        if not home.has_line:
+            text += _manual(home, manual_id, since)
+    text += _people(language, since)
+    for code, kind, name, building in EQUIPMENT:
+        values = {"site": "harbour", "code": code, "name": name[language], "kind": kind, "building": building}
+        text += table("[[equipment]]", values)
     for meter in METERS:
         if meter.unit is None:
             continue
@@ -139,4 +207,30 @@ def records_toml(edge_id: str, language: str) -> str:
         values = {"metering_point": code, "gateway": edge_id, "device": meter.id, "point": meter.point}
         # An instant is no JSON: it stands without quotes.
         text += table("[[installation]]", values).rstrip() + "\nfrom = 2026-01-01T00:00:00+08:00\n\n"
+    return text
+
+
+def _manual(home: Home, manual_id: str, since: date) -> str:
+    text, place = "", {"site": "harbour", "building": home.building, "unit": home.code}
+    for kind, device, point, tariff, first, _ in manual_points(home):
+        code = f"{home.code}-{kind}"
+        text += table("[[metering_point]]", {"code": code, **place, "kind": kind, "tariff": tariff})
+        values = {"metering_point": code, "gateway": manual_id, "device": device, "point": point, "initial": str(first)}
+        text += table("[[installation]]", values).rstrip() + f"\nfrom = {since}T00:00:00+08:00\n\n"
+    return text
+
+
+def _people(language: str, since: date) -> str:
+    """Every fifth home is let; one tenant has moved out again. Every third owner has a car."""
+    text = ""
+    for home in HOMES[4::5]:
+        place = {"site": "harbour", "building": home.building, "unit": home.code, "person": f"t-{home.code}"}
+        name = {"zh": f"租客{home.number}", "en": f"Tenant {home.number}"}[language]
+        phone = f"139{20_000_000 + home.number:08d}"
+        text += table("[[owner]]", {"code": f"t-{home.code}", "name": name, "phone": phone})
+        text += table("[[tenancy]]", place).rstrip() + f"\nfrom_on = {since}\n"
+        text += f"to_on = {since + timedelta(days=60)}\n\n" if home is LEFT else "\n"
+    for home in HOMES[::3]:
+        place = {"site": "harbour", "building": home.building, "unit": home.code}
+        text += table("[[vehicle]]", {"plate": f"沪A{10_000 + 731 * home.number}", "person": f"o-{home.code}", **place})
     return text

@@ -48,8 +48,8 @@ class NewCard(BaseModel):
         try:
             return f"{encode_card(self.bits, self.facility, self.card):x}"
         except ValueError:
-            text = "These numbers do not fit a card of {bits} bits."
-            raise Invalid({"card": Problem(text, {"bits": self.bits})}) from None
+            misfit = "These numbers do not fit a card of {bits} bits."
+            raise Invalid({"card": Problem(misfit, {"bits": self.bits})}) from None
 
     def _raw_number(self) -> str:
         number = plain_number(self.number)
@@ -58,8 +58,8 @@ class NewCard(BaseModel):
         try:
             decode_card(self.bits, int(number, 16))
         except ProtocolError:
-            text = "This is no card of {bits} bits: too long, or a check bit is wrong."
-            raise Invalid({"number": Problem(text, {"bits": self.bits})}) from None
+            no_card = "This is no card of {bits} bits: too long, or a check bit is wrong."
+            raise Invalid({"number": Problem(no_card, {"bits": self.bits})}) from None
         return number
 
 

@@ -36,7 +36,7 @@ OUTCOMES: Mapping[str, str] = {"done": N_("Carried out"), "denied": N_("Denied")
 
 # By slice: what the first word of an action speaks of.
 AREAS: Mapping[str, str] = {
-    "access": N_("Refused addresses"),
+    "access": N_("Doors"),
     "accounts": N_("Accounts and sign-in"),
     "alarms": N_("Alarms"),
     "audit": N_("Audit"),
@@ -44,10 +44,10 @@ AREAS: Mapping[str, str] = {
     "bills": N_("Bills"),
     "codes": N_("Sign-in codes"),
     "devices": N_("Devices"),
-    "doors": N_("Doors"),
     "inspection": N_("Inspection"),
     "notices": N_("Notices"),
     "orders": N_("Work orders"),
+    "pages": N_("Refused addresses"),
     "parking": N_("Parking"),
     "payments": N_("Payments"),
     "records": N_("Records"),

@@ -54,7 +54,11 @@ def subject_name(row: AlarmRow, names: dict[tuple[int, str], str], show: Show) -
     if row.gateway_id is not None and (row.gateway_id, row.subject) in names:
         return names[row.gateway_id, row.subject]
     kind, _, code = row.subject.partition(":")
-    text = {"bus": show.language.gettext("line {code}"), "gateway": show.language.gettext("gateway {code}")}.get(kind)
+    text = {
+        "bus": show.language.gettext("line {code}"),
+        "gateway": show.language.gettext("gateway {code}"),
+        "round": show.language.gettext("round {code}"),
+    }.get(kind)
     return text.format(code=code) if text else code or row.subject
 
 

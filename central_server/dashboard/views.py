@@ -33,6 +33,8 @@ def routes() -> list[Route]:
         Route("GET", "/alarms", alarm_pages.console, Right.ALARMS_SEE),
         Route("GET", "/alarms/{id}", alarm_pages.one_alarm, Right.ALARMS_SEE),
         Route("POST", "/alarms/{id}/acknowledge", alarm_pages.acknowledge, Right.ALARMS_ACKNOWLEDGE),
+        Route("POST", "/alarms/{id}/comment", alarm_pages.comment, Right.ALARMS_ACKNOWLEDGE),
+        Route("POST", "/alarms/{id}/end", alarm_pages.end, Right.ALARMS_ACKNOWLEDGE),
         Route("GET", "/devices", device_pages.device_list, Right.DEVICES_SEE),
         Route("GET", "/devices/{id}", device_pages.device, Right.DEVICES_SEE),
         Route("GET", "/devices/{id}/history", device_pages.history, Right.DEVICES_SEE),

@@ -49,6 +49,9 @@ POINTS = {
     "inDoorZone": N_("In the door zone"),
     "lockState": N_("Lock"),
     "tamper": N_("Cover"),
+    "fire": N_("Fire contact"),
+    "exitButton": N_("Exit button"),
+    "faultCode": N_("Fault code"),
 }
 
 # Digits that help a person; registers keep every digit the meter has.
@@ -73,6 +76,8 @@ STATES: dict[tuple[str, str], dict[int, str]] = {
     ("door", "doorState"): _DOOR,
     ("door", "lockState"): {0: N_("locked"), 1: N_("unlocked")},
     ("door", "tamper"): {0: N_("cover shut"), 1: N_("cover opened")},
+    ("door", "fire"): {0: N_("no fire"), 1: N_("fire")},
+    ("door", "exitButton"): {0: N_("not pressed"), 1: N_("pressed")},
     ("lift", "doorState"): {0: N_("doors shut"), 1: N_("doors open"), 2: N_("doors moving"), 3: N_("doors faulty")},
     ("lift", "direction"): {
         0: N_("direction unknown"),
@@ -174,4 +179,128 @@ CONDITIONS = {
         ),
     ),
 }
+CONDITIONS |= {
+    "lift_entrapment": Condition(
+        N_("Somebody may be shut in a lift"),
+        N_(
+            "Inferred, not reported: the alarm button was pressed and the car stands, or it has stood between floors with its doors shut. It counts as true until a person has made sure."
+        ),
+        (
+            N_("Speak to the car by intercom: say that help is on its way and that the doors must not be forced."),
+            N_("Call the lift company's rescue now; a work order was opened by itself."),
+            N_("Send the guard to the floor shown here to stay in earshot. Nobody but the rescuers opens the doors."),
+            N_("Somebody is unwell, or there is smoke: call 120 or 119."),
+            N_("When everybody is out, end the alarm here with a note: who, when, in what condition."),
+        ),
+    ),
+    "lift_fault": Condition(
+        N_("Lift has a fault"),
+        N_("The lift's controller shows a fault code, or the car is out of service."),
+        (
+            N_("See whether the car stands at a floor with open doors. If not, speak to the car by intercom."),
+            N_("Put the sign up on the floors and see that the other lift runs."),
+            N_("Tell the lift company the code shown here; a work order was opened by itself."),
+        ),
+    ),
+    "lift_fire_mode": Condition(
+        N_("Lift is in fire service"),
+        N_("The fire switch has been used or firefighters have taken the car."),
+        (
+            N_("Find out at once whether there is a fire: look at the fire panel."),
+            N_("Nobody uses the lift. Guide people to the stairs."),
+            N_("After a false alarm the lift company or the fire officer puts the car back into service."),
+        ),
+    ),
+    "door_forced": Condition(
+        N_("Door opened by force"),
+        N_("The door opened although no card, no exit button and no fire had released it."),
+        (
+            N_("Look at the camera of this door, or send the guard."),
+            N_("See under Doors who was there just before."),
+            N_("If the lock or frame is damaged, open a work order and have the door watched until it is repaired."),
+        ),
+    ),
+    "door_held_open": Condition(
+        N_("Door held open"),
+        N_("The door has stood open for longer than its setting allows; anybody can walk in."),
+        (
+            N_("Send the guard to see why: a move, a delivery, a wedge under the door."),
+            N_("If it does not fall shut by itself, the closer needs a repair: open a work order."),
+            N_("The alarm clears by itself when the door is shut."),
+        ),
+    ),
+    "door_tamper": Condition(
+        N_("Door module opened"),
+        N_("The cover of the door's module is open. Whoever stands there can reach its wires."),
+        (
+            N_("Ask whether a technician is at work there."),
+            N_("If not, send the guard at once and look at the camera."),
+            N_("Have the wiring checked before the cover is shut again."),
+        ),
+    ),
+    "rules_refused": Condition(
+        N_("Gateway refuses new door rules"),
+        N_("The gateway has kept its last good rules. Doors go on working, but changes since then do not count there."),
+        (
+            N_("Read the cause below."),
+            N_("On the gateway: edge status shows the rules in force, and the log says what is wrong with the new ones."),
+            N_("If it names an older version, the centre was restored from a backup: tell the administrator."),
+        ),
+    ),
+    "round_missed": Condition(
+        N_("Round was not made"),
+        N_("The time for this inspection round is over and not every point was visited."),
+        (
+            N_("Ask the inspector what happened; make the round now if it still makes sense."),
+            N_("Excuse it with a reason on the page of the round, or leave it as missed."),
+        ),
+    ),
+    "store_failing": Condition(
+        N_("Gateway cannot write to its disk"),
+        N_("The gateway cannot keep what it reads. Its doors stay shut for cards, because no opening may go unrecorded."),
+        (
+            N_("Send the guard to the doors of this gateway."),
+            N_("On the gateway: see whether the disk is full or worn out, and replace it."),
+        ),
+    ),
+}
 UNKNOWN_CONDITION = Condition("", N_("The gateway reported this condition."), ())
+
+# What an alarm's details are called; others are shown as the gateway names them.
+DETAILS = {
+    "error": N_("Cause"),
+    "reason": N_("Cause"),
+    "rule": N_("Inferred by"),
+    "floor": N_("Floor"),
+    "direction": N_("Direction"),
+    "door": N_("Door"),
+    "mode": N_("Mode"),
+    "fault_code": N_("Fault code"),
+    "passenger_alarm": N_("Passenger alarm"),
+    "in_door_zone": N_("In the door zone"),
+    "plan": N_("Plan"),
+    "missed": N_("Points missed"),
+    "points": N_("Points"),
+}
+
+# The words of our profiles that alarms bring along.
+DETAIL_VALUES = {
+    "passenger-alarm": N_("the alarm button, and the car stands"),
+    "outside-zone": N_("the car stands between floors"),
+    "open": N_("open"),
+    "closed": N_("shut"),
+    "moving": N_("doors moving"),
+    "none": N_("standing"),
+    "stopped": N_("stopped"),
+    "up": N_("going up"),
+    "down": N_("going down"),
+    "normal": N_("normal service"),
+    "firefighter": N_("firefighters"),
+    "fire": N_("fire"),
+    "out-of-service": N_("out of service"),
+    "cabinet-recall": N_("controller recall"),
+    "on": N_("pressed"),
+    "off": N_("not pressed"),
+    "yes": N_("yes"),
+    "no": N_("no"),
+}

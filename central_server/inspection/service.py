@@ -20,26 +20,7 @@ from central_server.inspection.task_store import FindingRow, TaskRow
 from central_server.rbac import Actor
 from central_server.schema import inspection_task
 
-__all__ = [
-    "FindingRow",
-    "PlanRow",
-    "PointRow",
-    "RouteRow",
-    "State",
-    "TaskRow",
-    "add_item",
-    "add_plan",
-    "add_point",
-    "add_route",
-    "change_plan",
-    "change_point",
-    "change_route",
-    "end_plan",
-    "findings",
-    "new_label",
-    "retire_item",
-    "tasks_between",
-]
+__all__ = ["FindingRow", "PlanRow", "PointRow", "RouteRow", "State", "TaskRow", "tasks_between"]
 
 _MOST_POINTS = 200
 

@@ -120,7 +120,12 @@ def _points() -> Select[Any]:
         own.place,
         own.secret,
         own.is_retired,
-    ).select_from(checkpoint.join(site, own.site_id == site.c.id).outerjoin(building).outerjoin(equipment))
+    ).select_from(
+        # Said in full: buildings and equipment name a site as well, and would be joined by that.
+        checkpoint.join(site, own.site_id == site.c.id)
+        .outerjoin(building, building.c.id == own.building_id)
+        .outerjoin(equipment, equipment.c.id == own.equipment_id)
+    )
 
 
 async def points(

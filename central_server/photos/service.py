@@ -41,13 +41,13 @@ async def prepare(files: Sequence[web.FileField], field: str = "photos") -> list
     for file in files:
         data = file.file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
-            text = "{name} is larger than {limit} MB. Choose a smaller photo."
-            raise Invalid({field: Problem(text, {"name": file.filename, "limit": MOST_BYTES // 1024**2})})
+            large = "{name} is larger than {limit} MB. Choose a smaller photo."
+            raise Invalid({field: Problem(large, {"name": file.filename, "limit": MOST_BYTES // 1024**2})})
         try:
             made.append(await asyncio.get_running_loop().run_in_executor(_working, remade, data))
         except NotAPicture:
-            text = "{name} is not a photo that can be read. Choose a JPEG, PNG or WebP file."
-            raise Invalid({field: Problem(text, {"name": file.filename})}) from None
+            unread = "{name} is not a photo that can be read. Choose a JPEG, PNG or WebP file."
+            raise Invalid({field: Problem(unread, {"name": file.filename})}) from None
     return made
 
 

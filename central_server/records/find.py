@@ -178,8 +178,9 @@ def _unit_where(connection: AsyncConnection, actor: Actor, wanted: Wanted) -> li
         where.append(building.c.site_id == wanted.site_id)
     if wanted.building_id is not None:
         where.append(building.c.id == wanted.building_id)
-    if state := {"owned": is_owned, "no_owner": ~is_owned, "let": is_let}.get(wanted.state):
-        where.append(state)
+    states = {"owned": is_owned, "no_owner": ~is_owned, "let": is_let}
+    if wanted.state in states:
+        where.append(states[wanted.state])
     return where
 
 
@@ -265,13 +266,18 @@ async def one_person(connection: AsyncConnection, actor: Actor, person_id: int) 
 async def belongings(
     connection: AsyncConnection,
     actor: Actor,
-    *where: ColumnElement[bool],
+    *,
+    unit_id: int | None = None,
+    person_ids: Collection[int] | None = None,
     kinds: Collection[str] = ("ownership", "tenancy"),
+    key: int | None = None,
 ) -> list[Belonging]:
-    """Give what people own and where they live, ever, the newest first.
-
-    Shape: ``where`` speaks of units and people; of ownerships or tenancies where ``kinds`` names one.
-    """
+    """Give what people own and where they live, ever, the newest first; ``key`` is of the one kind that is named."""
+    where = [actor.sees_site(building.c.site_id)]
+    if unit_id is not None:
+        where.append(unit.c.id == unit_id)
+    if person_ids is not None:
+        where.append(person.c.id.in_(person_ids))
     found: list[Belonging] = []
     for table, who, kind in (
         (ownership, ownership.c.owner_id, literal("owner")),
@@ -286,15 +292,16 @@ async def belongings(
             .join(unit, unit.c.id == table.c.unit_id)
             .join(building, building.c.id == unit.c.building_id)
             .join(person, person.c.id == who)
-            .where(actor.sees_site(building.c.site_id), *where)
+            .where(*where, *([] if key is None else [table.c.id == key]))
             .order_by(table.c.from_on.desc(), table.c.id.desc())
         )
         found += [Belonging(*row) for row in await connection.execute(query)]
     return found
 
 
-async def vehicles(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[VehicleRow]:
-    """Give vehicles that were not removed."""
+async def vehicles(connection: AsyncConnection, **wanted: Any) -> list[VehicleRow]:
+    """Give vehicles that were not removed, by ``id``, ``person_id``, ``unit_id`` or ``plate_index``."""
+    where = [vehicle.c[name] == value for name, value in wanted.items()]
     query = (
         select(vehicle.c.id, vehicle.c.plate, vehicle.c.kind, person.c.id, person.c.name, unit.c.id, unit.c.code)
         .add_columns(vehicle.c.created_at)

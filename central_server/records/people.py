@@ -17,7 +17,7 @@ from central_server.records.entry import MoveIn, MoveOut, PersonForm, VehicleFor
 from central_server.records.estate import get_unit
 from central_server.records.find import Belonging, PersonRow
 from central_server.records.importing import overlap, person_values
-from central_server.schema import ownership, person, tenancy, unit, vehicle
+from central_server.schema import person
 
 _MANY = 2
 
@@ -86,7 +86,7 @@ async def move_in(db: Database, actor: Actor, unit_id: int, form: MoveIn) -> Non
             values = {"unit_id": unit_id, "owner_id": person_id, "from_on": since, "to_on": until}
             await store.add(connection, "ownership", **values)
         else:
-            known = await find.belongings(connection, actor, unit.c.id == unit_id, person.c.id == person_id)
+            known = await find.belongings(connection, actor, unit_id=unit_id, person_ids=[person_id])
             if any(each.kind != "owner" and overlap(since, until, each.from_on, each.to_on) for each in known):
                 raise Invalid({"from_on": Problem("This person lives in the unit at that time already.")})
             values = {"unit_id": unit_id, "person_id": person_id, "from_on": since, "to_on": until}
@@ -100,7 +100,7 @@ async def _own(
     connection: AsyncConnection, actor: Actor, unit_id: int, person_id: int, since: str, until: str | None
 ) -> None:
     """Make room for an ownership: the one that stands ends where it begins."""
-    known = await find.belongings(connection, actor, unit.c.id == unit_id)
+    known = await find.belongings(connection, actor, unit_id=unit_id)
     for each in (each for each in known if each.kind == "owner" and overlap(since, until, each.from_on, each.to_on)):
         if each.person_id == person_id:
             raise Invalid({"person": Problem("This person owns the unit at that time already.")})
@@ -126,8 +126,7 @@ async def _named(connection: AsyncConnection, actor: Actor, text: str) -> int:
 
 async def get_belonging(connection: AsyncConnection, actor: Actor, kind: str, key: int) -> Belonging:
     """Give one ownership or tenancy. Raises: NotFound."""
-    table = ownership if kind == "ownership" else tenancy
-    rows = await find.belongings(connection, actor, table.c.id == key, kinds=(kind,))
+    rows = await find.belongings(connection, actor, kinds=(kind,), key=key)
     if not rows:
         raise _absent()
     return rows[0]
@@ -160,9 +159,9 @@ async def add_vehicle(db: Database, actor: Actor, person_id: int, form: VehicleF
     async with db.write() as connection:
         await get_person(connection, actor, person_id)
         index = blind(connection, form.plate, "plate")
-        if await find.vehicles(connection, vehicle.c.plate_index == index):
+        if await find.vehicles(connection, plate_index=index):
             raise Invalid({"plate": Problem("This plate is in the records already.")})
-        mine = await find.belongings(connection, actor, person.c.id == person_id)
+        mine = await find.belongings(connection, actor, person_ids=[person_id])
         if form.unit is not None and form.unit not in {each.unit_id for each in mine}:
             raise Invalid({"unit": Problem("Choose one of the list.")})
         values = {"person_id": person_id, "unit_id": form.unit, "plate": form.plate, "plate_index": index}
@@ -175,7 +174,7 @@ async def add_vehicle(db: Database, actor: Actor, person_id: int, form: VehicleF
 async def remove_vehicle(db: Database, actor: Actor, vehicle_id: int) -> int:
     """Take a vehicle out of the records; give whose it was. Raises: NotFound."""
     async with db.write() as connection:
-        rows = await find.vehicles(connection, vehicle.c.id == vehicle_id)
+        rows = await find.vehicles(connection, id=vehicle_id)
         if not rows:
             raise _absent()
         await get_person(connection, actor, rows[0].person_id)

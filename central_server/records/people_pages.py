@@ -20,7 +20,6 @@ from central_server.records.pages import (
     today,
     typed_of,
 )
-from central_server.schema import person
 from central_server.web import DB, actor_of
 
 _PAGE = 50
@@ -33,8 +32,7 @@ async def person_list(request: web.Request) -> web.StreamResponse:
     search = request.query.get("q", "").strip()[:100]
     async with request.app[DB].read() as connection:
         total, items = await find.people(connection, actor, search, _PAGE, (number - 1) * _PAGE)
-        shown = person.c.id.in_([each.id for each in items])
-        belongings = await find.belongings(connection, actor, shown) if items else []
+        belongings = await find.belongings(connection, actor, person_ids=[each.id for each in items])
     on = today(show_for(request).zone_name())
     homes = {
         each.id: [b for b in belongings if b.person_id == each.id and b.from_on <= on and (b.to_on or "9") > on]
@@ -55,8 +53,8 @@ async def _person_page(
     actor, key = actor_of(request), path_key(request)
     async with request.app[DB].read() as connection:
         found = await people.get_person(connection, actor, key)
-        belongings = await find.belongings(connection, actor, person.c.id == key)
-        vehicles = await find.vehicles(connection, person.c.id == key)
+        belongings = await find.belongings(connection, actor, person_ids=[key])
+        vehicles = await find.vehicles(connection, person_id=key)
         notes = await find.history(connection, f"person:{key}")
     return await records_page(
         request,
@@ -135,7 +133,7 @@ async def new_vehicle(request: web.Request) -> web.StreamResponse:
     key, refused, typed = path_key(request), None, EMPTY
     async with request.app[DB].read() as connection:
         found = await people.get_person(connection, actor_of(request), key)
-        belongings = await find.belongings(connection, actor_of(request), person.c.id == key)
+        belongings = await find.belongings(connection, actor_of(request), person_ids=[key])
     if request.method == "POST":
         typed = await read_form(request)
         try:

@@ -85,13 +85,13 @@ async def meter_places(connection: AsyncConnection, at: int) -> Sequence[MeterPl
     return [MeterPlace(*row) for row in await connection.execute(query)]
 
 
-async def add(connection: AsyncConnection, name: str, **values: Any) -> int:
+async def add(connection: AsyncConnection, name: str, /, **values: Any) -> int:
     """Add a row to one of this slice's tables; give its id."""
     key = (await connection.execute(insert(TABLES[name]).values(**values))).inserted_primary_key
     return int(key[0]) if key else 0
 
 
-async def change(connection: AsyncConnection, name: str, key: int, **values: Any) -> None:
+async def change(connection: AsyncConnection, name: str, key: int, /, **values: Any) -> None:
     """Change a row of one of this slice's tables."""
     await connection.execute(update(TABLES[name]).where(TABLES[name].c.id == key).values(**values))
 
@@ -101,7 +101,7 @@ async def remove(connection: AsyncConnection, name: str, key: int) -> None:
     await connection.execute(delete(TABLES[name]).where(TABLES[name].c.id == key))
 
 
-async def is_taken(connection: AsyncConnection, name: str, besides: int | None, **values: Any) -> bool:
+async def is_taken(connection: AsyncConnection, name: str, besides: int | None, /, **values: Any) -> bool:
     """Tell whether another row has these values."""
     columns = TABLES[name].c
     query = select(columns.id).where(*(columns[column] == value for column, value in values.items()))

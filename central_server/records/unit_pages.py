@@ -28,7 +28,6 @@ from central_server.records.pages import (
     today,
     typed_of,
 )
-from central_server.schema import unit, vehicle
 from central_server.web import DB, actor_of
 from central_server.workorders import service as workorders
 from central_server.workorders import words as order_words
@@ -107,10 +106,10 @@ async def _unit_page(
         on = today(found.zone)
         context: dict[str, Any] = {
             "people": await residency.people_of_unit(connection, key, on),
-            "belongings": await find.belongings(connection, actor, unit.c.id == key),
+            "belongings": await find.belongings(connection, actor, unit_id=key),
             "meters": await find.meters(connection, key) if tab == "meters" else (),
             "bills": (await billing.bills_of_units(connection, [key]))[:_MOST_BILLS] if tab == "bills" else (),
-            "vehicles": await find.vehicles(connection, vehicle.c.unit_id == key) if tab == "vehicles" else (),
+            "vehicles": await find.vehicles(connection, unit_id=key) if tab == "vehicles" else (),
             "notes": await find.history(connection, f"unit:{key}") if tab == "history" else (),
             "orders": await workorders.orders_of_unit(connection, actor, key) if tab == "orders" else (),
         }
@@ -204,7 +203,7 @@ async def move_in(request: web.Request) -> web.StreamResponse:
         Field("person", N_("Person"), help=N_("The person's number, whole name or whole phone number.")),
         Field("kind", N_("As"), "select", options=options(request, words.BELONGINGS)),
         Field("from_on", N_("From"), "date"),
-        Field("to_on", N_("Until"), "date", N_("The first day without them. From it on the doors stay shut."), False),
+        Field("to_on", N_("Ends on"), "date", N_("The first day without them. From it on the doors stay shut."), False),
     )
     note = N_(
         "A new owner ends the ownership before on the day it begins. A tenant's and an owner's doors open between these days."

@@ -262,7 +262,7 @@ def _broken_key(sheet: Sheet, values: Mapping[str, str]) -> Key:
 def _value(column: Column, cell: Any) -> tuple[str, Problem | None]:
     """Give what a person sees in a cell as text, and what is wrong with it."""
     value = cell.value
-    if cell.data_type == "f" or (isinstance(value, str) and value.startswith("=")):
+    if cell.data_type == "f":
         return "", Problem("a formula stands here; write the value")
     if cell.data_type == "e":
         return "", Problem("the spreadsheet shows an error here")

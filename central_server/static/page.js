@@ -42,6 +42,8 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   a: () => document.querySelector("[data-key=a]")?.click(),
+  c: () => document.querySelector("[data-key=c]")?.focus(),
+  m: () => byId("alarm-sound")?.click(),
   n: () => document.querySelector("[data-key=n]:not([hidden])")?.click(),
   p: () => document.querySelector("[data-key=p]")?.click(),
 };

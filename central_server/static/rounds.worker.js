@@ -31,7 +31,8 @@ async function page(request, path) {
     if (response.ok && !response.redirected) await (await caches.open(KEPT)).put(path, response.clone());
     return response;
   });
-  if (!kept) return asking;
+  // Rather the list of rounds than the browser's own page about a missing connection.
+  if (!kept) return asking.catch(async () => (await caches.match("/rounds")) ?? Response.error());
   asking.catch(() => {}); // the kept page stands in for it
   const late = new Promise((resolve) => setTimeout(() => resolve(kept), PATIENCE_MS));
   return Promise.race([asking.catch(() => kept), late]);

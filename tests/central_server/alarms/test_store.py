@@ -69,3 +69,13 @@ async def test_a_start_that_was_before_an_alarm_does_not_clear_it(lake: Lake) ->
 async def test_events_of_other_kinds_touch_no_alarm(lake: Lake) -> None:
     assert await Ear(lake).hear(Event("door", "device:d", NOVEMBER, {"alarm_id": "x"})) == [False]
     assert await lake.rows("alarm") == []
+
+
+async def test_neither_a_cleared_event_nor_a_restart_ends_an_entrapment(lake: Lake) -> None:
+    ear = Ear(lake)
+    said = ("device:lift-1", "lift_entrapment")
+    raised, cleared = alarm("raised", NOVEMBER, NOVEMBER, *said), alarm("cleared", NOVEMBER, NOVEMBER + 5, *said)
+    assert await ear.hear(raised, cleared, cleared, started(NOVEMBER + MINUTE)) == [True, True, False, False]
+    (row,) = await lake.rows("alarm")
+    (gateway,) = await lake.rows("gateway")
+    assert (row.cleared_at, row.gone_at, row.site_id) == (None, NOVEMBER + 5, gateway.site_id)

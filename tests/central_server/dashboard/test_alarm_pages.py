@@ -56,3 +56,33 @@ async def test_the_strip_counts_what_nobody_has_seen(desk: Any) -> None:
     for number in range(3):
         await desk.alarm(f"em-{number}", now_ms(), priority=1)
     assert 'aria-label="3 Critical"' in await desk.page("/devices")
+
+
+async def test_notes_are_written_beside_the_alarm_and_an_empty_one_is_refused_there(desk: Any) -> None:
+    alarm = await desk.alarm("em-1", now_ms())
+    csrf = await desk.csrf()
+    refused = await desk.post(f"/alarms/{alarm}/comment", csrf=csrf, text=" ")
+    assert (refused.status, 'aria-describedby="n-text"' in await refused.text()) == (422, True)
+    assert (await desk.post(f"/alarms/{alarm}/comment", csrf=csrf, text="fuse replaced")).status == 303
+    assert "fuse replaced" in await desk.page(f"/alarms/{alarm}")
+
+
+async def test_an_entrapment_is_ended_on_its_page_with_a_note_and_not_without(desk: Any) -> None:
+    said = {"condition": "lift_entrapment", "priority": 1, "site_id": 1, "gone_at": now_ms()}
+    alarm, csrf = await desk.alarm("lift-1", now_ms(), **said), await desk.csrf()
+    assert "ends only by a person" in await desk.page("/alarms")
+    assert (await desk.post(f"/alarms/{alarm}/end", csrf=csrf, text="")).status == 422
+    assert f'id="alarm-{alarm}"' in await desk.page("/alarms")
+    assert (await desk.post(f"/alarms/{alarm}/end", csrf=csrf, text="two people, both well")).status == 303
+    assert f'id="alarm-{alarm}"' not in await desk.page("/alarms")
+    assert "two people, both well" in await desk.page(f"/alarms/{alarm}?state=all")
+
+
+async def test_the_console_is_narrowed_by_level_and_kind_and_keeps_that_when_an_alarm_is_chosen(desk: Any) -> None:
+    low = await desk.alarm("em-1", now_ms(), priority=3)
+    high = await desk.alarm("em-2", now_ms(), priority=1, condition="door_forced")
+    for query in ("priority=1", "condition=door_forced", "priority=1&site=&page=1"):
+        text = await desk.page(f"/alarms?{query}")
+        assert (f'id="alarm-{low}"' in text, f'id="alarm-{high}"' in text) == (False, True)
+    assert f"/alarms/{high}?priority=1" in await desk.page("/alarms?priority=1")
+    assert f'id="alarm-{low}"' in await desk.page("/alarms?priority=9&site=x")

@@ -11,7 +11,8 @@ from PIL import Image
 from sqlalchemy import select
 
 from central_server import schema
-from central_server.rbac import Role
+from central_server.inspection import views
+from central_server.rbac import Right, Role
 from scripts.roles import Visitor
 from tests.central_server.conftest import Answer, Centre
 from tests.central_server.matrix import visitor
@@ -39,6 +40,14 @@ async def planned(centre: Centre) -> tuple[Visitor, Visitor]:
     plan = {"route": "1", "name": "每日巡检", "every_days": "1", "from_on": "2026-01-01", "windows": "00:00-24:00"}
     assert (await post(centre, manager, "/inspection/plans", **plan)).status == 303
     return manager, walker
+
+
+def test_every_address_of_inspection_asks_for_a_right_of_inspection() -> None:
+    for route in views.routes():
+        assert isinstance(route.policy, Right), route.path
+        assert route.policy.startswith("inspection."), route.path
+        is_change = route.method == "POST"
+        assert not (is_change and route.policy is Right.INSPECTION_SEE), route.path
 
 
 async def test_a_round_is_planned_at_the_desk_and_walked_with_the_phone(centre: Centre) -> None:
