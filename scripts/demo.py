@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -19,9 +18,12 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import estate
+import mission
 import proof
+from history import month_before
 from link import Link
 
 BIN = Path(sys.executable).parent
@@ -58,7 +60,8 @@ class Demo:
         self.write("site.toml", estate.site_toml(self.ports, seed=7, speed=self.speed))
         self.write("edge.toml", estate.edge_toml(self.ports, self.link.port, self.language))
         self.write("central.toml", estate.central_toml(self.port, self.language))
-        self.write("records.toml", estate.records_toml("gw-1", self.language))
+        since = month_before(datetime.now(ZoneInfo(self.zone)).date(), 2)
+        self.write("records.toml", estate.records_toml("gw-1", self.language, since))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -133,14 +136,14 @@ class Demo:
     async def open_house(self) -> None:
         """Bring everything up: site, centre with its records, gateway."""
         say("starting the simulated site: 8 meters, a dead address, a lift and a door")
-        await self.start("sim", "edge", "sim", "site.toml", ready="ready")
+        await self.start("sim", "edge", "sim", "site.toml", "--control", "sim.sock", ready="ready")
         say("opening the centre and its accounts")
         await self.command("central", "migrate")
-        self.password = secrets.token_urlsafe(9)
-        await self.command(
-            "central", "user", "add", "admin", "--lang", self.language, "--password-stdin", stdin=self.password
-        )
         await self.command("central", "records", "import", "records.toml")
+        say("living three months: rounds, repairs, bills, payments, notices, visits")
+        history = str(Path(__file__).with_name("history.py"))
+        told = await self.command("python", history, "--lang", self.language)
+        self.password = json.loads(told.splitlines()[-1])["password"]
         await self.command("central", "edge", "invite", "harbour", "--id", "gw-1", "--secret-file", "gw-1.secret")
         await self.start("central", "central", "run")
         await self.until("the centre to answer", lambda: answers(self.port))
@@ -181,10 +184,18 @@ async def check(demo: Demo) -> dict[str, Any]:
     say("polling; every meter has been read")
     await asyncio.sleep(6)
 
-    say("cutting the link for 10 s")
+    say("giving cards to people, and holding them to the reader")
+    numbers = await mission.set_up_doors(demo)
+    await demo.until("the gateway to have the door's rules", lambda: mission.rules_arrived(demo), 30)
+    expected = await mission.present_all(demo, numbers)
+
+    say("cutting the link for 10 s; the door goes on deciding")
     await demo.link.cut()
+    cut_ms = int(time.time() * 1000)
     witness = [await proof.lanes(demo)]
-    await asyncio.sleep(10)
+    expected += await mission.present_all(demo, numbers)
+    restored_ms = int(time.time() * 1000)
+    await asyncio.sleep(max(0.0, 10 - (restored_ms - cut_ms) / 1000))
     waiting = await proof.lanes(demo)
     witness.append(waiting)
     say(f"the gateway kept {proof.pending(waiting)} records meanwhile")
@@ -197,6 +208,9 @@ async def check(demo: Demo) -> dict[str, Any]:
     witness.append(await proof.lanes(demo))
     await demo.start_edge()
     restarted_ms = int(time.time() * 1000)
+    say("shutting somebody into the lift, and living a day of repairs, rounds and notices")
+    lifts = await mission.lift_story(demo)
+    await mission.walk_people(demo)
     await demo.until("every meter after the restart", lambda: demo.billing_reads(restarted_ms), 90)
     await asyncio.sleep(4)
     through_ms = int(time.time() * 1000)
@@ -209,15 +223,24 @@ async def check(demo: Demo) -> dict[str, Any]:
     through = datetime.fromtimestamp(through_ms / 1000).astimezone()
     period = proof.period(through, demo.zone)
     run = await demo.json("central", "bill", "run", "--period", period, "--through", through.isoformat())
-    result = {**proof.delivery(demo.folder, witness), **await proof.bills(demo, run)}
-    return {"ok": proof.is_ok(result), **result}
+    result = {**proof.delivery(demo.folder, witness), **await proof.bills(demo, run, period)}
+    say("trying every door of the product as every role")
+    walked = {
+        **mission.figures(demo.folder / "central/central.db"),
+        "doors": mission.judge_doors(demo, expected, (cut_ms, restored_ms)),
+        "lifts": lifts,
+        "roles": await mission.walk_roles(demo),
+    }
+    return {"ok": proof.is_ok(result) and mission.is_ok(walked), **result, "mission": walked}
 
 
 async def show(demo: Demo) -> None:
     """Run for a person until Ctrl-C."""
     await demo.open_house()
     print(f"\n  Dashboard   http://127.0.0.1:{demo.port}/", flush=True)
-    print(f"  Account     admin\n  Password    {demo.password}   (made for this run, printed once)\n", flush=True)
+    print(f"  Accounts    {', '.join(login for login, _ in mission.STAFF)}", flush=True)
+    print(f"  Password    {demo.password}   (of all of them; made for this run, printed once)", flush=True)
+    print("  Residents   sign in with a code: Records, a person, 'Hand over a sign-in code'\n", flush=True)
     print(f"  Data        {demo.folder}\n  Gateway     cd {demo.folder} && {BIN}/edge watch", flush=True)
     print("  Stop        Ctrl-C\n", flush=True)
     while True:

@@ -187,9 +187,7 @@ def records_toml(edge_id: str, language: str, since: date, manual_id: str = "man
         values = {"site": "harbour", "code": building, "name": NAMES[building][language]}
         text += table("[[building]]", values)
     for home in HOMES:
-        text += table(
-            "[[owner]]", {"code": f"o-{home.code}", "name": home.owner[language], "phone": home.phone}
-        )
+        text += table("[[owner]]", {"code": f"o-{home.code}", "name": home.owner[language], "phone": home.phone})
         values = {"site": "harbour", "building": home.building, "code": home.code, "area_m2": home.area}
         text += table("[[unit]]", values | {"owner": f"o-{home.code}"})
         if not home.has_line:

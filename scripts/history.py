@@ -179,7 +179,9 @@ async def plan_rounds(life: Life, first: date) -> None:
         db, manager, entry.PlanEntry(route=route, name=name, from_on=first, windows="08:00-11:00")
     )
     name = life.word({"zh": "电梯 15 日维保", "en": "Lift, every 15 days"})
-    wanted = entry.PlanEntry(route=lifts, name=name, every_days=15, from_on=first, windows="13:00-17:00", statutory=True)
+    wanted = entry.PlanEntry(
+        route=lifts, name=name, every_days=15, from_on=first, windows="13:00-17:00", statutory=True
+    )
     await inspection.add_plan(db, manager, wanted)
 
 
@@ -199,7 +201,11 @@ async def walk(life: Life, *, share: float = 1.0) -> int:
         for point in view.points:
             given = {item.id: _answer(life, item.kind) for item in items[point.id]}
             await rounds.check(
-                db, inspector, task.id, point.id, rounds.Check(client_id=_token(life), given=given, sent_at=now, done_at=now)
+                db,
+                inspector,
+                task.id,
+                point.id,
+                rounds.Check(client_id=_token(life), given=given, sent_at=now, done_at=now),
             )
         made += 1
     return made

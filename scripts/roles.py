@@ -75,16 +75,24 @@ def summary(routes: Collection[Route], cells: Collection[Cell]) -> dict[str, int
 
 async def sign_in(url: str, role: Role, login: str, password: str) -> Visitor:
     """Sign somebody in as a browser does. Raises: RuntimeError where that is refused."""
+    return await _enter(f"{url}/sign-in", url, role, {"login": login, "password": password})
+
+
+async def sign_in_by_code(url: str, login: str, code: str) -> Visitor:
+    """Sign a resident in by a code. Raises: RuntimeError where that is refused."""
+    return await _enter(f"{url}/sign-in/code", url, Role.RESIDENT, {"who": login, "code": code})
+
+
+async def _enter(address: str, url: str, role: Role, form: dict[str, str]) -> Visitor:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
-        form = {"login": login, "password": password}
-        async with client.post(f"{url}/sign-in", data=form, allow_redirects=False) as answer:
+        async with client.post(address, data=form, allow_redirects=False) as answer:
             if answer.status != 303:
-                raise RuntimeError(f"{login} was not let in: {answer.status}")
+                raise RuntimeError(f"a {role} was not let in: {answer.status}")
             token = answer.cookies[COOKIE].value
         async with client.get(f"{url}/me", headers={"Cookie": f"{COOKIE}={token}"}) as page:
             found = re.search(r'name="csrf" value="([^"]+)"', await page.text())
     if found is None:
-        raise RuntimeError(f"{login} has no page of their own")
+        raise RuntimeError(f"a {role} has no page of their own")
     return Visitor(role, token, found[1])
 
 

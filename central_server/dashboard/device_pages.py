@@ -79,7 +79,7 @@ async def device(request: web.Request) -> web.StreamResponse:
     subject = f"device:{card.view.device.code}"
     async with db.read() as conn:
         events = await queries.events_of(conn, card.view.gateway.id, subject, _EVENTS)
-    recent = (await alarms.list_alarms(db, is_active=False)).alarms
+    recent = (await alarms.list_alarms(db, actor=actor_of(request), is_active=False)).alarms
     lasting = [
         row
         for row in recent

@@ -32,7 +32,7 @@ async def last_hour(
     """Give the notes of the last hour, newest first."""
     since = show.now - usage.HOUR_MS
     names = device_names(cards)
-    listed = (await alarms.list_alarms(db, is_active=False)).alarms
+    listed = (await alarms.list_alarms(db, actor=actor, is_active=False)).alarms
     notes = [note for row in listed if row.gateway_id in gateways for note in _notes(row, names, show)]
     if not actor.may(Right.ALARMS_SEE):
         notes = []

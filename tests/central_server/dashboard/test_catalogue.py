@@ -47,7 +47,7 @@ SILENT = (
     "cli",
     "app",
 )
-COMMANDS = {"login_form", "login_taken", "no_account", "password_length"}
+COMMANDS = {"no_site_code", "no_person_code", "login_form", "login_taken", "no_account", "password_length"}
 
 
 def page_texts() -> set[str | tuple[str, ...]]:
