@@ -205,8 +205,7 @@ class UplinkClient:
             self._rules_again_at = 0.0  # the next status finds out whether the centre is there
             return
         self._has_asked = True
-        if body is not None:
-            self._rules_again_at = 0.0
+        self._rules_again_at = 0.0  # the first rules of a site may come a moment after there were none
         if rules.version is not None:
             await self._tell_refused(None)
 
