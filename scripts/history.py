@@ -115,7 +115,7 @@ class Life:
 
     async def ids(self, table: Any) -> dict[str, int]:
         async with self.db.read() as connection:
-            return {code: key for code, key in await connection.execute(select(table.c.code, table.c.id))}
+            return dict((await connection.execute(select(table.c.code, table.c.id))).tuples().all())
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:
@@ -314,7 +314,8 @@ async def visit(life: Life, host: Actor, day: date) -> None:
     guard = life.people["guard"]
     life.clock.set(at(day, 9))
     name = {"zh": "表弟", "en": "Cousin"}
-    ask = Ask(name=life.word(name), comes_at=datetime(day.year, day.month, day.day, 18), hours=4, once=_token(life))
+    comes_at = at(day, 18).replace(tzinfo=None)  # as the form gives it: the site's own time
+    ask = Ask(name=life.word(name), comes_at=comes_at, hours=4, once=_token(life))
     key = await visitors.ask(life.db, host, ask, day.isoformat())
     for hour, step in ((10, VisitStep.APPROVE), (18, VisitStep.ARRIVE), (20, VisitStep.LEAVE)):
         life.clock.set(at(day, hour, 15))

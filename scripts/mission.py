@@ -295,6 +295,6 @@ def is_ok(mission: Mapping[str, Mapping[str, int]]) -> bool:
             ("parking", "fees"),
             ("roles", "routes"),
             ("roles", "denied"),
-        )  # fmt: skip
+        )
     )
     return walked and mission["doors"]["wrong"] == 0 and mission["roles"]["open"] == 0

@@ -243,7 +243,9 @@ CONDITIONS |= {
         N_("The gateway has kept its last good rules. Doors go on working, but changes since then do not count there."),
         (
             N_("Read the cause below."),
-            N_("On the gateway: edge status shows the rules in force, and the log says what is wrong with the new ones."),
+            N_(
+                "On the gateway: edge status shows the rules in force, and the log says what is wrong with the new ones."
+            ),
             N_("If it names an older version, the centre was restored from a backup: tell the administrator."),
         ),
     ),
@@ -257,7 +259,9 @@ CONDITIONS |= {
     ),
     "store_failing": Condition(
         N_("Gateway cannot write to its disk"),
-        N_("The gateway cannot keep what it reads. Its doors stay shut for cards, because no opening may go unrecorded."),
+        N_(
+            "The gateway cannot keep what it reads. Its doors stay shut for cards, because no opening may go unrecorded."
+        ),
         (
             N_("Send the guard to the doors of this gateway."),
             N_("On the gateway: see whether the disk is full or worn out, and replace it."),

@@ -96,7 +96,14 @@ async def stranger(tmp_path: Path) -> AsyncIterator[Desk]:
     """A browser that is not signed in, on an empty centre with one account."""
     db = Database(f"sqlite:///{tmp_path / 'central.db'}", VAULT)
     await migrate(db)
-    known = {"login": "desk-1", "name": "值班台 1", "language": "en", "is_disabled": False, "role": "administrator", "created_at": 0}
+    known = {
+        "login": "desk-1",
+        "name": "值班台 1",
+        "language": "en",
+        "is_disabled": False,
+        "role": "administrator",
+        "created_at": 0,
+    }
     async with db.write() as conn:
         await conn.execute(insert(schema.account).values(**known, password_hash=password_hash()))
     config = Config(tmp_path / "central.toml", "127.0.0.1", 0, str(db.url), "zh", "Asia/Shanghai", KEY_FILE)
