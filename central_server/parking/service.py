@@ -20,6 +20,7 @@ from central_server.parking.model import Kind, NewLease, NewPlace, NewPrice, Pri
 from central_server.parking.store import CarRow, FeeRow, LeaseRow, PlaceRow, SiteRow, Wanted
 from central_server.rbac import Actor
 from central_server.records import service as records
+from central_server.records.personal import plain_plate
 from central_server.records.residency import UnitRow
 
 DAY_MS = 24 * 3600 * 1000
@@ -120,7 +121,7 @@ async def cars(connection: AsyncConnection, actor: Actor, plate: str, on: str) -
     """Give the vehicles of a whole plate that belong to a unit of the actor's sites on a day."""
     return [
         Car(car.id, car.plate, car.kind, car.person, unit.id, unit.code, unit.building_name)
-        for car in await store.cars_with(connection, blind(connection, plate, "plate"))
+        for car in await store.cars_with(connection, blind(connection, plain_plate(plate), "plate"))
         for unit in await _units_of_car(connection, car, on)
         if actor.site_id in (None, unit.site_id)
     ]

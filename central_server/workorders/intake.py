@@ -19,6 +19,7 @@ from central_server.photos import service as photos
 from central_server.photos.picture import Picture
 from central_server.rbac import Actor, Right, system
 from central_server.records import residency
+from central_server.records.personal import plain_phone
 from central_server.schema import gateway, work_order
 from central_server.workorders import clocks, store
 from central_server.workorders.model import (
@@ -254,7 +255,7 @@ async def open_order(
     phone = new.contact_phone
     values |= {
         "source": new.source.value,
-        "contact_phone_index": None if phone is None else blind(connection, phone, "phone"),
+        "contact_phone_index": None if phone is None else blind(connection, plain_phone(phone), "phone"),
         "created_at": at,
         "created_by": actor.login,
         "once_key": new.once,

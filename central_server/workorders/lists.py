@@ -11,6 +11,7 @@ from central_server.crypto import blind
 from central_server.errors import NotFound
 from central_server.photos import service as photos
 from central_server.rbac import Actor, Right
+from central_server.records.personal import plain_phone
 from central_server.schema import building, unit, work_order
 from central_server.workorders import store
 from central_server.workorders.clocks import Clock, clock_of
@@ -146,7 +147,7 @@ def _matches(connection: AsyncConnection, text: str) -> Any:
         _o.place.icontains(text, autoescape=True),
         _o.unit_id.in_(units),
         _o.building_id.in_(buildings),
-        _o.contact_phone_index == blind(connection, text, "phone"),
+        _o.contact_phone_index == blind(connection, plain_phone(text), "phone"),
     ]
     if tail.isascii() and tail.isdecimal() and len(tail) < 10:
         ways.append(_o.id == int(tail))

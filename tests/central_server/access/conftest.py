@@ -37,5 +37,5 @@ async def furnish(db: Database, gateway: int) -> House:
 
 @pytest.fixture
 async def house(db: Database) -> House:
-    gateway = await add(db, "gateway", edge_id="gw-1", site_id=1, name="gw", secret_hash="", created_at=0)
+    gateway = await add(db, "gateway", edge_id="gw-1", site_id=1, name="gw", secret_hash="ab", created_at=0)
     return await furnish(db, gateway)

@@ -156,7 +156,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     await made.add("unit", building_id=building, code="1-102", area_m2="89.37")
     owner = await made.add("person", code="o-1", name="王芳", name_index=VAULT.blind("王芳", "name"))
     await made.add("ownership", unit_id=first, owner_id=owner, from_on="2020-01-01")
-    await made.add("gateway", edge_id="gw-1", site_id=site, name="gw-1", secret_hash="", created_at=0)
+    await made.add("gateway", edge_id="gw-1", site_id=site, name="gw-1", secret_hash="ab", created_at=0)
     yield made
     await db.close()
 

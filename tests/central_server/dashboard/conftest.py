@@ -131,6 +131,6 @@ async def desk(newcomer: Desk) -> Desk:
     building = await newcomer.add("building", site_id=site, code="1", name="1 号楼")
     await newcomer.add("unit", building_id=building, code="1-101")
     await newcomer.add(
-        "gateway", edge_id="gw-1", site_id=site, name="地下室", secret_hash="", created_at=0, last_seen_at=now_ms()
+        "gateway", edge_id="gw-1", site_id=site, name="地下室", secret_hash="ab", created_at=0, last_seen_at=now_ms()
     )
     return newcomer

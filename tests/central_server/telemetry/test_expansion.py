@@ -31,7 +31,7 @@ class Log:
 
     async def gateway(self, edge_id: str) -> GatewayRow:
         if edge_id not in self.gateways:
-            values = {"edge_id": edge_id, "site_id": 1, "name": edge_id, "secret_hash": "", "created_at": 0}
+            values = {"edge_id": edge_id, "site_id": 1, "name": edge_id, "secret_hash": "ab", "created_at": 0}
             async with self.db.write() as connection:
                 made = await connection.execute(insert(schema.gateway).values(values))
                 assert made.inserted_primary_key

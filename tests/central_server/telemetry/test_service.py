@@ -17,7 +17,7 @@ MINUTE = 60_000
 @pytest.fixture
 async def series(db: Database) -> int:
     """A device with two series; the first is the one that is read."""
-    gateway = {"edge_id": "gw-1", "site_id": 1, "name": "", "secret_hash": "", "created_at": 0}
+    gateway = {"edge_id": "gw-1", "site_id": 1, "name": "", "secret_hash": "ab", "created_at": 0}
     device = {"gateway_id": 1, "name": "", "kind": "", "bus": "", "profile": "", "address": "", "first_seen_at": 0}
     batch = {"gateway_id": 1, "epoch": "1", "lane": 2, "first_seq": 1, "last_seq": 1, "from_seq": 1, "digest": ""}
     async with db.write() as connection:
