@@ -7,6 +7,7 @@ simulated meters wrote down themselves. The last line printed is one JSON object
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -243,8 +244,16 @@ async def show(demo: Demo) -> None:
     print("  Residents   sign in with a code: Records, a person, 'Hand over a sign-in code'\n", flush=True)
     print(f"  Data        {demo.folder}\n  Gateway     cd {demo.folder} && {BIN}/edge watch", flush=True)
     print("  Stop        Ctrl-C\n", flush=True)
-    while True:
+    await demo.until(
+        "the door to be heard of",
+        lambda: proof.query(demo.folder / "central/central.db", "SELECT 1 FROM device WHERE kind = 'door'"),
+    )
+    numbers = await mission.set_up_doors(demo)
+    for turn in itertools.count():
         await asyncio.sleep(10)
+        # Somebody comes home, most of them by right.
+        card = ("owner", "owner", "elsewhere", "owner", "stranger")[turn % 5]
+        await demo.command("edge", "sim", "do", "sim.sock", "present", mission.DOOR, f"26:{numbers[card]}")
         lanes = await proof.lanes(demo)
         kept = sum(lane["next_seq"] - 1 for lane in lanes.values())
         say(f"{kept} records accepted, {proof.pending(lanes)} waiting for the centre")

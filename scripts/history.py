@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from central_server import auth
 from central_server.admin import codes
+from central_server.alarms import service as alarms
 from central_server.billing import payment
 from central_server.billing.period import parse_period
 from central_server.billing.service import EVERY_BILL, list_bills, run_bills
@@ -44,7 +45,7 @@ from central_server.visitors.model import Ask
 from central_server.visitors.model import Step as VisitStep
 from central_server.workorders import service as orders
 from central_server.workorders.intake import Report
-from central_server.workorders.model import Category, Source, Step
+from central_server.workorders.model import Category, Source, State, Step
 from central_server.workorders.steps import Said
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -256,6 +257,34 @@ async def repair(life: Life, home_id: int, home: estate.Home, day: date, *, unti
         await orders.take(db, actor, order.id, step, None, Said(body=body))
 
 
+async def work_off(life: Life, day: date) -> None:
+    """Have what rounds found repaired the same day, and their alarms seen."""
+    desk, technician = life.people["desk"], life.people["tech-1"]
+    async with life.db.read() as connection:
+        wanted = orders.Wanted()
+        _, found = await orders.list_orders(connection, desk, wanted, ms(at(day, 14)), limit=20)
+    for each in (each.order for each in found):
+        if each.facts.state is not State.NEW:
+            continue
+        moment = at(day, 14, 10)
+        for step, who, body in (
+            (Step.TRIAGE, desk, {}),
+            (Step.ASSIGN, desk, {"lead_id": technician.account_id}),
+            (Step.ACCEPT, technician, {}),
+            (Step.DEPART, technician, {}),
+            (Step.ARRIVE, technician, {}),
+            (Step.START, technician, {}),
+            (Step.FINISH, technician, {"labour_minutes": 30}),
+            (Step.CONFIRM, desk, {}),
+        ):
+            moment += timedelta(minutes=9)
+            life.clock.set(moment)
+            await orders.take(life.db, who, each.id, step, None, Said(body=body))
+    for row in (await alarms.list_alarms(life.db, actor=desk)).alarms:
+        if row.acknowledged_at is None:
+            await alarms.acknowledge(life.db, desk, row.id)
+
+
 async def read_meters(life: Life, months: int) -> None:
     """Read the meters that have no line, as they stand after so many months."""
     now = time.time_ns() // 1_000_000
@@ -338,6 +367,9 @@ async def live(life: Life, today: date, password: str, progress: Callable[[str],
     while day < today:
         life.clock.set(at(day, 8, 30))
         await walk(life, share=0.97)
+        life.clock.set(at(day, 14))
+        await walk(life, share=0.97)
+        await work_off(life, day)
         if day.day in (4, 11, 19, 26):
             await repair(life, units[(home := life.chance.choice(estate.HOMES)).code], home, day)
         if day.day == 12 and told < len(NOTICES):

@@ -89,6 +89,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
         site=site,
         sites=sites,
         buildings=buildings,
+        building_count=sum(row.site_id == site.id for row in await records.list_buildings(db)),
         units=sum(each.units for each in buildings),
         cards=sorted(cards, key=lambda card: (card.is_well, _ORDER.get(card.kind, 9), card.id)),
         gateways=[_gateway(row, show.now) for row in mine],
@@ -115,10 +116,13 @@ def _chosen(sites: Sequence[SiteRow], code: str | None) -> SiteRow:
 
 async def _buildings(db: Database, site: SiteRow, cards: Sequence[Card], show: Show) -> list[BuildingCard]:
     rows = [row for row in await records.list_buildings(db) if row.site_id == site.id]
+    async with db.read() as conn:
+        placed = await queries.places_of_doors(conn, site.id)
     of: dict[int | None, list[Card]] = {}
     for card in cards:
         # With one building there is no doubt where a lift stands; with several the records must say.
-        key = card.place.building_id if card.place else rows[0].id if len(rows) == 1 else None
+        alone = rows[0].id if len(rows) == 1 else None
+        key = card.place.building_id if card.place else placed.get(card.id, alone)
         of.setdefault(key, []).append(card)
     found = [await _building(db, row, of.get(row.id, []), show) for row in rows]
     if of.get(None):

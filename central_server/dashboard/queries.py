@@ -10,9 +10,10 @@ from sqlalchemy import BigInteger, and_, column, func, select, true, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.dashboard.usage import Read
+from central_server.devices.store import IS_BOX
 from central_server.rbac import Actor
 from central_server.records.store import SiteRow
-from central_server.schema import bill_run, device, event, gateway, installation, reading, series, site
+from central_server.schema import bill_run, building, device, door, event, gateway, installation, reading, series, site
 from protocols.quantity import Quality, from_scaled
 
 # The same that bills believe in.
@@ -116,7 +117,7 @@ async def multipliers(conn: AsyncConnection, at: int) -> dict[tuple[str, str], D
 
 async def device_count(conn: AsyncConnection, actor: Actor) -> int:
     """Count the devices of the actor's site that were ever heard of."""
-    query = select(func.count()).select_from(device.join(gateway)).where(actor.sees_site(gateway.c.site_id))
+    query = select(func.count()).select_from(device.join(gateway)).where(actor.sees_site(gateway.c.site_id), IS_BOX)
     return int((await conn.execute(query)).scalar_one())
 
 
@@ -146,3 +147,13 @@ async def site_of(conn: AsyncConnection, code: str) -> SiteRow:
     """Give the site of a code that is known to exist."""
     query = select(site.c.id, site.c.code, site.c.name, site.c.zone).where(site.c.code == code)
     return SiteRow(*(await conn.execute(query)).one())
+
+
+async def places_of_doors(conn: AsyncConnection, site_id: int) -> dict[int, int]:
+    """Give the building of each door of a site that has one, by device."""
+    query = (
+        select(door.c.device_id, door.c.building_id)
+        .join(building, building.c.id == door.c.building_id)
+        .where(building.c.site_id == site_id)
+    )
+    return dict((await conn.execute(query)).tuples().all())

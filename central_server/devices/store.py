@@ -45,12 +45,12 @@ class DeviceRow:
 
 
 # What people read stands under a gateway of its own that has no secret: it is no box, and never silent.
-_IS_BOX = gateway.c.secret_hash != ""
+IS_BOX = gateway.c.secret_hash != ""
 
 
 async def gateways(connection: AsyncConnection, actor: Actor) -> list[GatewayRow]:
     query = select(gateway, site.c.code.label("site_code")).join(site, site.c.id == gateway.c.site_id)
-    query = query.where(actor.sees_site(gateway.c.site_id), _IS_BOX)
+    query = query.where(actor.sees_site(gateway.c.site_id), IS_BOX)
     return [
         GatewayRow(
             row.id,
@@ -69,7 +69,7 @@ async def gateways(connection: AsyncConnection, actor: Actor) -> list[GatewayRow
 
 async def devices(connection: AsyncConnection, actor: Actor, device_id: int | None = None) -> list[DeviceRow]:
     query = select(device, gateway.c.edge_id).join(gateway, gateway.c.id == device.c.gateway_id)
-    query = query.where(actor.sees_site(gateway.c.site_id), _IS_BOX).order_by(gateway.c.edge_id, device.c.code)
+    query = query.where(actor.sees_site(gateway.c.site_id), IS_BOX).order_by(gateway.c.edge_id, device.c.code)
     if device_id is not None:
         query = query.where(device.c.id == device_id)
     return [

@@ -22,6 +22,7 @@ from central_server.errors import BadRequest, Conflict, NotFound
 from central_server.live import Hub
 from central_server.rbac import system
 from central_server.sync.service import secret_hash
+from central_server.telemetry.manual import Meter, series_of
 
 START = 1_000_000_000_000
 ME = system("test")
@@ -186,3 +187,11 @@ async def test_neither_a_revoked_gateway_nor_one_never_heard_is_missed(db: Datab
 
 def test_the_clock_gives_milliseconds_of_this_century() -> None:
     assert 1_700_000_000_000 < now_ms() < 4_100_000_000_000
+
+
+async def test_what_people_read_is_no_gateway_that_could_be_missed(db: Database) -> None:
+    meter = Meter("manual-1", "wm-9", "volumeTotal", "m3")
+    async with db.write() as connection:
+        assert await series_of(connection, 1, meter, START) is not None
+    assert await list_gateways(db, ME) == []
+    assert await list_devices(db, ME) == []
