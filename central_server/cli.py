@@ -19,7 +19,7 @@ from central_server.app import serve
 from central_server.billing.commands import bill_app, tariff_app
 from central_server.billing.tariff import load_tariffs
 from central_server.config import Config
-from central_server.context import open_context
+from central_server.context import open_context, require_key
 from central_server.db import Database
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, CentralError, UsageError
@@ -76,6 +76,7 @@ def run(ctx: typer.Context) -> None:
             if await database_version(db) is None:
                 await migrate(db)
             await require_current(db)
+            await require_key(db)
             await serve(config, db)
 
     _do(work(), as_json=False)

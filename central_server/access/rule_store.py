@@ -185,6 +185,13 @@ async def hand_down(
     return (await connection.execute(update(door_rules).where(*where).values(**values))).rowcount == 1
 
 
+async def go_on_from(connection: AsyncConnection, gateway_id: int, version: int) -> bool:
+    """Count on from a version that a gateway has and we do not; tell whether there was need to."""
+    behind = update(door_rules).where(door_rules.c.gateway_id == gateway_id, door_rules.c.version < version)
+    # No digest is empty: the next look at the records hands down the version after.
+    return (await connection.execute(behind.values(version=version, digest=""))).rowcount == 1
+
+
 async def version_of(connection: AsyncConnection, gateway_id: int) -> int | None:
     found: int | None = await connection.scalar(
         select(door_rules.c.version).where(door_rules.c.gateway_id == gateway_id)

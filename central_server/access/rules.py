@@ -70,6 +70,20 @@ async def _hand_down(db: Database, before: Stored, site: SiteRules, digest: str)
     return is_done
 
 
+async def note_version(db: Database, gateway_id: int, told: object) -> None:
+    """Take note of the version a gateway decides by: a restored centre must not hand down older ones for ever.
+
+    A gateway refuses rules of a lower version than its own, as it must.
+    """
+    if type(told) is not int or not 0 < told < 2**53:
+        return
+    ours = await version_for(db, gateway_id)
+    if ours is not None and told > ours:
+        async with db.write() as connection:
+            if await rule_store.go_on_from(connection, gateway_id, told):
+                log.warning("gateway %d has door rules %d, newer than ours: counting on from there", gateway_id, told)
+
+
 async def version_for(db: Database, gateway_id: int) -> int | None:
     """Give the version of a gateway's rules; None where it has no doors."""
     async with db.read() as connection:

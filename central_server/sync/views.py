@@ -51,6 +51,10 @@ async def post_status(request: web.Request) -> web.Response:
     view = await devices.note_status(request.app[DB], gateway.id, gateway.edge_id, status)
     told = {"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view}
     request.app[HUB].publish(told, site_id=gateway.site_id)
+    access = status.get("access")
+    await rules.note_version(
+        request.app[DB], gateway.id, access.get("rules_version") if isinstance(access, dict) else None
+    )
     version = await rules.version_for(request.app[DB], gateway.id)
     return web.json_response({"server_time": now_ms(), "rules_version": version})
 

@@ -1,5 +1,6 @@
 """The command line when something is wrong: one clear sentence, an exit code, and nothing changed."""
 
+import base64
 import json
 import os
 import sqlite3
@@ -180,3 +181,13 @@ def test_the_environment_names_the_settings_of_the_real_command(ready: Central, 
         check=True,
     )
     assert json.loads(done.stdout) == {"gateways": []}
+
+
+def test_a_key_of_another_database_is_refused_before_anything_is_sealed_with_it(ready: Central, settings: Path) -> None:
+    (settings.parent / "owners.toml").write_text('[[owner]]\ncode = "o-1"\nname = "王芳"\n', encoding="utf-8")
+    assert ready("records", "import", str(settings.parent / "owners.toml")).exit_code == 0
+    (settings.parent / "data" / "central.key").write_bytes(base64.b64encode(bytes(32)))
+    for words in (("edge", "list"), ("run",)):
+        result = ready(*words)
+        assert result.exit_code == 2
+        assert "not the one it was sealed with" in result.stderr

@@ -96,3 +96,18 @@ async def test_card_numbers_stand_nowhere_in_the_file(db: Database, house: House
         body = await connection.exec_driver_sql("SELECT body FROM door_rules")
         seen = b"".join(bytes(row[0]) for row in (*raw, *body))
     assert f"{LI.number:x}".encode() not in seen
+
+
+async def test_a_centre_that_was_restored_from_an_older_copy_counts_on_from_what_its_gateway_has(
+    centre: Centre, gateway: Gateway
+) -> None:
+    await furnish(centre.db, 1)
+    await rules.refresh_all(centre.db)
+    ours = (await told(centre.db)).version
+    for odd in ("9", -1, 2**60, None, [3]):
+        assert (await gateway.report(access={"rules_version": odd})).json["rules_version"] == ours
+    assert (await gateway.report(access={"rules_version": ours + 7})).json["rules_version"] == ours + 7
+    await rules.refresh_all(centre.db)
+    assert (await told(centre.db)).version == ours + 8
+    await rules.refresh_all(centre.db)
+    assert (await told(centre.db)).version == ours + 8, "once"
