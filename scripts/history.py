@@ -116,7 +116,7 @@ class Life:
 
     async def ids(self, table: Any) -> dict[str, int]:
         async with self.db.read() as connection:
-            return dict((await connection.execute(select(table.c.code, table.c.id))).tuples().all())
+            return dict((await connection.execute(select(table.c.code, table.c.id))).all())
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:

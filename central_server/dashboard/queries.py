@@ -156,4 +156,4 @@ async def places_of_doors(conn: AsyncConnection, site_id: int) -> dict[int, int]
         .join(building, building.c.id == door.c.building_id)
         .where(building.c.site_id == site_id)
     )
-    return dict((await conn.execute(query)).tuples().all())
+    return dict((await conn.execute(query)).all())
