@@ -88,6 +88,12 @@ async def about_me(connection: AsyncConnection, actor: Actor) -> tuple[Me, int |
     return me, await store.given_at(connection, actor.person_id, PRIVACY, WORDING)
 
 
+async def name_of(connection: AsyncConnection, actor: Actor) -> str:
+    """Give the actor's own name as the records have it; a resident's account is named by a number."""
+    me = None if actor.person_id is None else await store.me(connection, actor.person_id)
+    return actor.name if me is None else me.name
+
+
 async def has_agreed(connection: AsyncConnection, actor: Actor) -> bool:
     """Tell whether the actor has agreed to today's wording."""
     if actor.person_id is None:

@@ -42,6 +42,7 @@ async def home(request: web.Request) -> web.StreamResponse:
         leases = await parking.places_of_units(connection, [each.unit.id for each in homes], _zone(homes, request))
         faults = [] if actor.person_id is None else await workorders.orders_of_person(connection, actor.person_id)
         has_agreed = await service.has_agreed(connection, actor)
+        name = await service.name_of(connection, actor)
     owed = [bill for bill in bills if bill.balance_fen > 0]
     return await page(
         request,
@@ -60,6 +61,7 @@ async def home(request: web.Request) -> web.StreamResponse:
         faults=[each for each in faults if each.facts.state in OPEN],
         order_words=order_words,
         has_agreed=has_agreed,
+        name=name,
     )
 
 
