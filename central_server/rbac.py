@@ -103,7 +103,7 @@ GRANTS: dict[Right, frozenset[Role]] = {
 
 # Where each role begins its day.
 LANDING: dict[Role, str] = {
-    Role.TECHNICIAN: "/work",
+    Role.TECHNICIAN: "/my-orders",
     Role.INSPECTOR: "/rounds",
     Role.RESIDENT: "/home",
 }

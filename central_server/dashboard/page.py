@@ -28,7 +28,7 @@ THEMES = ("light", "dark")
 # Each place: its address, its icon, its name, and the right to it. Shown are those whose page exists.
 PLACES = (
     ("/", "overview", N_("Overview"), Right.OVERVIEW_SEE),
-    ("/work", "orders", N_("My work"), Right.ORDERS_WORK),
+    ("/my-orders", "orders", N_("My work"), Right.ORDERS_WORK),
     ("/rounds", "inspection", N_("My rounds"), Right.INSPECTION_WALK),
     ("/alarms", "alarms", N_("Alarms"), Right.ALARMS_SEE),
     ("/devices", "devices", N_("Devices"), Right.DEVICES_SEE),

@@ -81,17 +81,17 @@ async def comment(request: web.Request) -> web.StreamResponse:
     except Invalid as refused:
         return await _task(request, Trouble("comment", typed, problems=refused))
     tell(request.app[HUB], order.site_id)
-    raise web.HTTPSeeOther(f"/work/{order.id}")
+    raise web.HTTPSeeOther(f"/my-orders/{order.id}")
 
 
-SIDE = Side("/work", Right.ORDERS_WORK, _find, _task)
+SIDE = Side("/my-orders", Right.ORDERS_WORK, _find, _task)
 
 
 def routes() -> list[Route]:
     """Give the technician's routes."""
     return [
-        Route("GET", "/work", work, Right.ORDERS_WORK),
-        Route("GET", "/work/{order_id}", task, Right.ORDERS_WORK),
-        Route("POST", "/work/{order_id}/comment", comment, Right.ORDERS_WORK, max_body=MAX_BODY),
+        Route("GET", "/my-orders", work, Right.ORDERS_WORK),
+        Route("GET", "/my-orders/{order_id}", task, Right.ORDERS_WORK),
+        Route("POST", "/my-orders/{order_id}/comment", comment, Right.ORDERS_WORK, max_body=MAX_BODY),
         *SIDE.routes(STEPS),
     ]

@@ -99,7 +99,7 @@ def test_a_leak_is_reported_repaired_billed_and_rated(visit: Visit, house: Any, 
     expect(desk.locator("#order-facts")).to_contain_text("郭强")
 
     phone = colleague(visit, house, "tech-1", 390)
-    phone.goto(f"{house.url}/work")
+    phone.goto(f"{house.url}/my-orders")
     phone.get_by_text("厨房水槽下漏水").click()
     for word in ("接单", "出发", "已到现场", "开始维修", "完成维修"):
         button = phone.locator("#next-step .primary")

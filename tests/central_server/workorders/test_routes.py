@@ -9,7 +9,7 @@ def test_each_place_of_work_orders_asks_for_its_own_right() -> None:
     rights = {route.path.split("/")[1]: set[object]() for route in routes()}
     for route in routes():
         rights[route.path.split("/")[1]].add(route.policy)
-    assert rights["work"] == {Right.ORDERS_WORK}
+    assert rights["my-orders"] == {Right.ORDERS_WORK}
     assert rights["home"] == {Right.HOME}
     assert Right.HOME not in rights["orders"]
 

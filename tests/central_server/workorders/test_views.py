@@ -100,15 +100,15 @@ async def test_a_leak_goes_from_the_residents_photo_to_their_stars(
     moved = await desk.post(f"/orders/{order_id}/move", version=1, to="pool")
     assert moved[:2] == (303, "/orders?view=board")
 
-    assert TITLE in await technician.get("/work")
+    assert TITLE in await technician.get("/my-orders")
     for step in ("grab", "depart", "arrive", "start"):
-        seen = version(await technician.get(f"/work/{order_id}"))
-        status, where, page = await technician.post(f"/work/{order_id}/{step}", version=seen)
-        assert (status, where) == (303, f"/work/{order_id}"), page
-    assert "/photos/" in await technician.get(f"/work/{order_id}")
-    seen = version(await technician.get(f"/work/{order_id}?do=finish"))
+        seen = version(await technician.get(f"/my-orders/{order_id}"))
+        status, where, page = await technician.post(f"/my-orders/{order_id}/{step}", version=seen)
+        assert (status, where) == (303, f"/my-orders/{order_id}"), page
+    assert "/photos/" in await technician.get(f"/my-orders/{order_id}")
+    seen = version(await technician.get(f"/my-orders/{order_id}?do=finish"))
     status, _, page = await technician.post(
-        f"/work/{order_id}/finish", (photo(),), version=seen, note="换了角阀", minutes=40, fee="146.50"
+        f"/my-orders/{order_id}/finish", (photo(),), version=seen, note="换了角阀", minutes=40, fee="146.50"
     )
     assert status == 303, page
 
@@ -124,7 +124,7 @@ async def test_of_fifty_who_press_take_at_once_one_has_the_order(estate: Estate,
     order = await estate.order()
     await service.dispatch(estate.db, estate.desk, order.id, Step.POOL, order.facts.version)
     workers = [await browser(centre, f"worker-{at}", Role.TECHNICIAN) for at in range(5)]
-    presses = [worker.post(f"/work/{order.id}/grab", version=3) for worker in workers for _ in range(10)]
+    presses = [worker.post(f"/my-orders/{order.id}/grab", version=3) for worker in workers for _ in range(10)]
     answers = await asyncio.gather(*presses)
     assert sorted(status for status, _, _ in answers) == [303] + [409] * 49
     after = await estate.now(order)
