@@ -7,9 +7,9 @@ without a unit) and carry the instant at which their answer had arrived.
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from drivers.bus.exchange import Answer, Exchange, Priority
 from drivers.bus.owner import Bus
@@ -36,6 +36,19 @@ class Options:
 
     timeout_s: float | None = None
     preamble: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOrder:
+    """Somebody's order to write.
+
+    Shape: ``operator`` as the meter or the journal names him; ``password`` where the device asks for one.
+    Units: ``expires_at`` aware UTC; from then on nothing is written.
+    """
+
+    operator: str
+    expires_at: datetime
+    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,23 @@ class Driver(ABC):
         except (DeviceRefused, DeviceBusy):
             return []
 
+    async def write(self, point: str, value: Decimal, order: WriteOrder) -> None:
+        """Write one point once, ahead of the polls; a lost answer is not asked for again.
+
+        Units: ``value`` in the point's canonical unit, or a state's code.
+
+        Raises: DeviceRefused where the profile does not list the point as writable or the value is
+        outside its range or the order has expired; otherwise as ``read``.
+        """
+        known = self.profile.point(point)
+        if (reason := _write_complaint(self.profile, known, value, order, self.bus.clock())) is not None:
+            raise DeviceRefused(reason)
+        await self._write(known, value, order)
+
+    async def _write(self, point: Point, value: Decimal, order: WriteOrder) -> None:
+        """Carry out a write that has been allowed."""
+        raise DeviceRefused(f"no point of a device of kind '{self.profile.kind}' by {self.profile.protocol} is written")
+
     async def _read(self, wanted: Sequence[Point], priority: Priority, *, may_repeat: bool) -> list[PointValue]:
         values: list[PointValue] = []
         refused: list[Point] = []
@@ -125,6 +155,23 @@ class Driver(ABC):
     @abstractmethod
     def _values(self, planned: Read, payload: bytes) -> list[tuple[Point, Quantity, bytes]]:
         """Take an answer apart; each point with its quantity in the profile's unit and its bytes."""
+
+
+def _write_complaint(profile: Profile, point: Point, value: Decimal, order: WriteOrder, now: datetime) -> str | None:
+    if profile.kind == "lift":
+        return "a lift is read and never written"
+    if point.write is None:
+        return f"the profile '{profile.name}' does not list '{point.name}' as writable"
+    if now >= order.expires_at:
+        return f"the order to write '{point.name}' expired at {order.expires_at.isoformat()}"
+    if point.states:
+        allowed = {Decimal(code) for code in point.states}
+        words = ", ".join(f"{code} ({word})" for code, word in point.states.items())
+        return None if value in allowed else f"'{point.name}' has no state {value}; there are {words}"
+    low, high = point.write.low, point.write.high
+    if low is None or high is None or not low <= value <= high:
+        return f"{value} is outside {low} to {high} {point.canonical_unit}".rstrip() + f", the range of '{point.name}'"
+    return None
 
 
 _LEAST_PLACE = Decimal("1e-9")
@@ -189,6 +236,32 @@ class Meter(Protocol):
     """Gives its billed register, in kWh or m3."""
 
     async def read_register(self) -> PointValue: ...
+
+
+class Valve(Protocol):
+    """Gives whether it is open, in a word of its profile, and opens or closes; a write is never repeated."""
+
+    async def read_valve(self) -> str | None: ...
+
+    async def set_valve(self, *, is_open: bool, order: WriteOrder) -> None: ...
+
+
+class Relay(Protocol):
+    """Gives whether it is closed, in a word of its profile, and switches; a write is never repeated."""
+
+    async def read_relay(self) -> str | None: ...
+
+    async def set_relay(self, *, is_closed: bool, order: WriteOrder) -> None: ...
+
+
+@runtime_checkable
+class History(Protocol):
+    """Gives its registers as the device itself froze them at the ends of some days, oldest first.
+
+    Shape: ``taken_at`` is the freeze instant; a day that the device does not have is left out.
+    """
+
+    async def read_history(self, days: Sequence[date], zone: tzinfo) -> list[PointValue]: ...
 
 
 class Door(Protocol):

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from drivers.base import Driver, Read
 from drivers.bus.exchange import ModbusRead
-from drivers.profile import Link, ModbusSource, Point
+from drivers.profile import Point
+from drivers.profile.modbus import Link, Source
 from protocols.errors import ProtocolError
 from protocols.modbus import MAX_BITS, READ_HOLDING, READ_INPUT, decode_registers
 from protocols.quantity import Quality, Quantity
@@ -15,6 +16,12 @@ _REGISTER_FUNCTIONS = (READ_HOLDING, READ_INPUT)
 
 
 class ModbusDevice(Driver):
+    @property
+    def link(self) -> Link:
+        """How the model is asked."""
+        assert isinstance(self.profile.link, Link)
+        return self.profile.link
+
     @staticmethod
     def check_address(address: str) -> None:
         if not address.isdecimal() or int(address) not in _UNITS:
@@ -23,7 +30,7 @@ class ModbusDevice(Driver):
     def _plan(self, points: Sequence[Point]) -> list[Read]:
         reads = [
             Read(ModbusRead(int(self.address), function, address, count, self.options.timeout_s), group)
-            for function, address, count, group in plan_blocks(points, self.profile.link)
+            for function, address, count, group in plan_blocks(points, self.link)
         ]
         # What is billed comes first, in case the device falls silent on the way.
         return sorted(reads, key=lambda read: not any(point.is_register for point in read.points))
@@ -61,12 +68,12 @@ def plan_blocks(points: Sequence[Point], link: Link) -> list[tuple[int, int, int
     return blocks
 
 
-def _source(point: Point) -> ModbusSource:
-    assert isinstance(point.source, ModbusSource)
+def _source(point: Point) -> Source:
+    assert isinstance(point.source, Source)
     return point.source
 
 
-def _quantity(source: ModbusSource, unit: str, raw: bytes) -> Quantity:
+def _quantity(source: Source, unit: str, raw: bytes) -> Quantity:
     if source.type == "bit":
         return Quantity(Decimal(raw[0]), unit)
     words = [raw[position] << 8 | raw[position + 1] for position in range(0, len(raw), 2)]

@@ -26,6 +26,7 @@ from protocols.errors import (
     TruncatedFrame,
 )
 from protocols.quantity import Quality, Quantity
+from protocols.stream import Framing
 
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
 OVERHEAD = 13
@@ -277,3 +278,26 @@ def encode_water(
         status,
     )
     return b"".join(fields)
+
+
+def _length(data: bytes) -> int:
+    if data[0] != START:
+        return -1
+    return OVERHEAD + data[10] if len(data) > 10 else 0
+
+
+def _is_likely(data: bytes) -> bool:
+    is_meter = all(kind >> 4 in (1, 2, 3, 4) or kind == ANY_TYPE for kind in data[1:2])
+    return is_meter and all(byte >> 4 <= 10 and byte & 0xF <= 10 for byte in data[2:9])
+
+
+FRAMING = Framing(
+    length=_length,
+    decode=decode_frame,
+    is_likely=_is_likely,
+    header=11,
+    start=bytes((START,)),
+    end=bytes((END,)),
+    fill=bytes((WAKE_UP,)),
+    is_self_evident=True,
+)

@@ -21,6 +21,7 @@ from protocols.dlt645_item import decode_values as decode_values
 from protocols.dlt645_item import encode_value as encode_value
 from protocols.dlt645_item import find_items as find_items
 from protocols.errors import ApplicationError, ChecksumMismatch, LengthMismatch, MalformedFrame, TruncatedFrame
+from protocols.stream import Framing
 
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
 MASK = 0x33  # added to every data byte so that a run of zeros does not look like an idle line
@@ -185,3 +186,26 @@ def match_response(request: Frame, response: Frame) -> None:
     if request.di is not None and response.di != request.di:
         got = "none" if response.di is None else f"{response.di:08X}"
         raise MalformedFrame(f"data identifier {got} does not answer {request.di:08X}")
+
+
+def _is_printed(wire: bytes) -> bool:
+    """Tell whether address bytes hold digits and wildcards only."""
+    return all(byte >> 4 <= 10 and byte & 0xF <= 10 for byte in wire)
+
+
+def _length(data: bytes) -> int:
+    if data[0] != START or (len(data) > 7 and data[7] != START):
+        return -1
+    return OVERHEAD + data[9] if len(data) > 9 else 0
+
+
+FRAMING = Framing(
+    length=_length,
+    decode=decode_frame,
+    is_likely=lambda data: _is_printed(data[1:7]),
+    header=10,
+    start=bytes((START,)),
+    end=bytes((END,)),
+    fill=bytes((WAKE_UP,)),
+    is_self_evident=True,
+)

@@ -23,6 +23,7 @@ from protocols.register import ORDERS as ORDERS
 from protocols.register import TYPE_LENGTH as TYPE_LENGTH
 from protocols.register import decode_registers as decode_registers
 from protocols.register import encode_registers as encode_registers
+from protocols.stream import Framing
 
 READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
@@ -253,3 +254,56 @@ def _whole(pdu: bytes, length: int) -> None:
 
 def _bits(data: bytes, count: int) -> list[int]:
     return [data[position // 8] >> position % 8 & 1 for position in range(count)]
+
+
+def _tcp_length(data: bytes) -> int:
+    if any(data[2:4]):
+        return -1
+    if len(data) < 6:
+        return 0
+    length = data[4] << 8 | data[5]
+    return 6 + length if 2 <= length <= MAX_PDU + 1 else -1
+
+
+def _is_likely_tcp(data: bytes) -> bool:
+    return all(function & 0x7F in PUBLIC_FUNCTIONS for function in data[7:8])
+
+
+def _decode_tcp(data: bytes) -> Frame:
+    """Demand more than the envelope, which checks nothing."""
+    frame = decode_tcp(data)
+    check_pdu(frame.pdu)
+    return frame
+
+
+def rtu_lengths(data: bytes) -> list[int]:
+    """Give the lengths an RTU frame starting here can have; a request and an answer differ."""
+    if len(data) < 2:
+        return []
+    function = data[1]
+    if function & 0x80:
+        return [5] if function & 0x7F in FUNCTIONS else []
+    if function in READS:
+        return [8, *([5 + data[2]] if len(data) > 2 and data[2] else [])]
+    if function in (WRITE_COIL, WRITE_REGISTER):
+        return [8]
+    if function in (WRITE_COILS, WRITE_REGISTERS):
+        return [8, *([9 + data[6]] if len(data) > 6 else [])]
+    return []
+
+
+def _rtu_length(data: bytes) -> int:
+    if len(data) < 3:
+        return 0
+    lengths = rtu_lengths(data)
+    if not lengths:
+        return -1
+    # RTU has no start byte, so only a frame whose CRC fits is one; the longest that fits wins.
+    for length in sorted(lengths, reverse=True):
+        if len(data) >= length and has_crc(data[:length]):
+            return length
+    return 0 if len(data) < max(lengths) else -1
+
+
+RTU_FRAMING = Framing(length=_rtu_length, decode=decode_rtu, is_likely=lambda _: False, header=0)
+TCP_FRAMING = Framing(length=_tcp_length, decode=_decode_tcp, is_likely=_is_likely_tcp, header=8)

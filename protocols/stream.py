@@ -9,15 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocols import cjt188, dlt645, modbus
 from protocols.errors import ProtocolError, TruncatedFrame
 
-# No frame of any protocol here has more bytes.
-LONGEST = 270
 # What is fed at once is taken in portions of this; noise is told when it has grown to it.
 PORTION = 1024
-# A false frame and a possible one that begins at its end can be waiting when a portion comes.
-MAX_BUFFER = 2 * LONGEST + PORTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,93 +47,12 @@ class Framing:
     # May a whole frame inside an unfinished one be believed at once? Only if chance cannot make one:
     # start, end and sum can, a CRC alone or no check at all cannot.
     is_self_evident: bool = False
+    longest: int = 270  # no frame of the protocol has more bytes
 
-
-def _is_printed(wire: bytes) -> bool:
-    """Tell whether address bytes hold digits and wildcards only."""
-    return all(byte >> 4 <= 10 and byte & 0xF <= 10 for byte in wire)
-
-
-def _dlt645_length(data: bytes) -> int:
-    if data[0] != dlt645.START or (len(data) > 7 and data[7] != dlt645.START):
-        return -1
-    return dlt645.OVERHEAD + data[9] if len(data) > 9 else 0
-
-
-def _is_likely_dlt645(data: bytes) -> bool:
-    return _is_printed(data[1:7])
-
-
-def _cjt188_length(data: bytes) -> int:
-    if data[0] != cjt188.START:
-        return -1
-    return cjt188.OVERHEAD + data[10] if len(data) > 10 else 0
-
-
-def _is_likely_cjt188(data: bytes) -> bool:
-    is_meter = all(kind >> 4 in (1, 2, 3, 4) or kind == cjt188.ANY_TYPE for kind in data[1:2])
-    return is_meter and _is_printed(data[2:9])
-
-
-def _modbus_tcp_length(data: bytes) -> int:
-    if any(data[2:4]):
-        return -1
-    if len(data) < 6:
-        return 0
-    length = data[4] << 8 | data[5]
-    return 6 + length if 2 <= length <= modbus.MAX_PDU + 1 else -1
-
-
-def _is_likely_tcp(data: bytes) -> bool:
-    return all(function & 0x7F in modbus.PUBLIC_FUNCTIONS for function in data[7:8])
-
-
-def _decode_tcp(data: bytes) -> modbus.Frame:
-    """Demand more than the envelope, which checks nothing."""
-    frame = modbus.decode_tcp(data)
-    modbus.check_pdu(frame.pdu)
-    return frame
-
-
-def rtu_lengths(data: bytes) -> list[int]:
-    """Give the lengths an RTU frame starting here can have; a request and an answer differ."""
-    if len(data) < 2:
-        return []
-    function = data[1]
-    if function & 0x80:
-        return [5] if function & 0x7F in modbus.FUNCTIONS else []
-    if function in modbus.READS:
-        return [8, *([5 + data[2]] if len(data) > 2 and data[2] else [])]
-    if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER):
-        return [8]
-    if function in (modbus.WRITE_COILS, modbus.WRITE_REGISTERS):
-        return [8, *([9 + data[6]] if len(data) > 6 else [])]
-    return []
-
-
-def _modbus_rtu_length(data: bytes) -> int:
-    if len(data) < 3:
-        return 0
-    lengths = rtu_lengths(data)
-    if not lengths:
-        return -1
-    # RTU has no start byte, so only a frame whose CRC fits is one; the longest that fits wins.
-    for length in sorted(lengths, reverse=True):
-        if len(data) >= length and modbus.has_crc(data[:length]):
-            return length
-    return 0 if len(data) < max(lengths) else -1
-
-
-FRAMINGS = {
-    "dlt645": Framing(
-        _dlt645_length, dlt645.decode_frame, _is_likely_dlt645, 10, b"\x68", b"\x16", b"\xfe", is_self_evident=True
-    ),
-    "cjt188": Framing(
-        _cjt188_length, cjt188.decode_frame, _is_likely_cjt188, 11, b"\x68", b"\x16", b"\xfe", is_self_evident=True
-    ),
-    "modbus-rtu": Framing(_modbus_rtu_length, modbus.decode_rtu, lambda _: False, 0),
-    "modbus-tcp": Framing(_modbus_tcp_length, _decode_tcp, _is_likely_tcp, 8),
-}
+    @property
+    def max_buffer(self) -> int:
+        """A false frame, and a possible one that begins at its end, can be waiting when a portion comes."""
+        return 2 * self.longest + PORTION
 
 
 class FrameScanner:
@@ -227,7 +141,7 @@ class FrameScanner:
         """Find the next good frame that is whole in the buffer; 0 if there is none."""
         framing, buffer = self._framing, self._buffer
         for place in self._starts(len(buffer)):
-            rest = buffer[place : place + LONGEST]
+            rest = buffer[place : place + framing.longest]
             length = framing.length(rest)
             if not 0 < length <= len(rest) or not rest.endswith(framing.end, 0, length):
                 continue
@@ -238,7 +152,7 @@ class FrameScanner:
     def _open_start(self, limit: int) -> int:
         """Find what may yet become a frame and begins before ``limit``; 0 if there is nothing."""
         for place in self._starts(limit) if self._framing.start else ():
-            if self._is_open(place) and self._framing.is_likely(self._buffer[place : place + LONGEST]):
+            if self._is_open(place) and self._framing.is_likely(self._buffer[place : place + self._framing.longest]):
                 return place
         return 0
 
@@ -247,12 +161,12 @@ class FrameScanner:
         if not self._framing.start:
             return 1
         for place in self._starts(limit):
-            if self._is_open(place) or self._framing.is_likely(self._buffer[place : place + LONGEST]):
+            if self._is_open(place) or self._framing.is_likely(self._buffer[place : place + self._framing.longest]):
                 return place
         return limit
 
     def _is_open(self, place: int) -> bool:
-        rest = self._buffer[place : place + LONGEST]
+        rest = self._buffer[place : place + self._framing.longest]
         length = self._framing.length(rest)
         return length == 0 or length > len(rest)
 
@@ -273,17 +187,3 @@ class FrameScanner:
             yield Found(self._offset, self._noise)
             self._offset += len(self._noise)
             self._noise = b""
-
-
-def scanner(protocol: str) -> FrameScanner:
-    """Make a scanner for ``dlt645``, ``cjt188``, ``modbus-rtu`` or ``modbus-tcp``.
-
-    Raises: KeyError for another protocol.
-    """
-    return FrameScanner(FRAMINGS[protocol])
-
-
-def scan(protocol: str, data: bytes) -> list[Found]:
-    """Find everything in a finished capture."""
-    whole = scanner(protocol)
-    return [*whole.feed(data), *whole.flush()]

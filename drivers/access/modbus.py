@@ -16,7 +16,7 @@ class ModbusDoor(ModbusDevice):
 
     def __init__(self, profile: Profile, bus: Bus, address: str, options: Options) -> None:
         super().__init__(profile, bus, address, options)
-        if (relay := profile.relay) is not None:
+        if (relay := self.link.relay) is not None:
             pulses = range(SHORTEST_PULSE_MS, LONGEST_PULSE_MS + 1)
             bus.permit(int(address), WRITE_REGISTER, relay.pulse_register, pulses)
             bus.permit(int(address), WRITE_COIL, relay.coil, range(1, 2))  # the module lets go by itself
@@ -40,7 +40,7 @@ class ModbusDoor(ModbusDevice):
 
         Raises: as ``read``.
         """
-        if (card := self.profile.card) is None:
+        if (card := self.link.card) is None:
             return None
         first = min(card)
         count = max(card.counter, card.bits, card.number + 3) - first + 1
@@ -59,7 +59,7 @@ class ModbusDoor(ModbusDevice):
         Raises: as ``read``; DeviceRefused for a door without a relay. A lost answer is not asked for
         again: the door may have opened.
         """
-        if (relay := self.profile.relay) is None:
+        if (relay := self.link.relay) is None:
             raise DeviceRefused(f"the profile '{self.profile.name}' lists no [relay]")
         pulse = min(max(pulse_ms, SHORTEST_PULSE_MS), LONGEST_PULSE_MS)
         unit, timeout = int(self.address), self.options.timeout_s

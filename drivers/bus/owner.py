@@ -48,7 +48,7 @@ class Bus(ABC):
 
     def __init__(self, bus_id: str, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.id = bus_id
-        self._clock = clock
+        self.clock = clock
         self._first_pause_s = first_pause_s
         self._state = BusState.DOWN
         self._error: str | None = None
@@ -168,7 +168,7 @@ class Bus(ABC):
         end = self._now()
         self._traffic.answered(start, end)
         if not job.answer.done():
-            job.answer.set_result(Answer(payload, self._clock(), end - start))
+            job.answer.set_result(Answer(payload, self.clock(), end - start))
 
     def _check_permit(self, write: ModbusWrite) -> None:
         if write.value not in self._permits.get((write.device_id, write.function, write.address), ()):

@@ -15,7 +15,8 @@ from drivers.bus.serial_port import SerialPort, open_serial
 from drivers.bus.settings import SerialSettings
 from drivers.errors import DeviceOffline, DeviceRefused
 from protocols.errors import ApplicationError, ProtocolError
-from protocols.stream import Found, FrameScanner, scanner
+from protocols.framing import scanner
+from protocols.stream import Found, FrameScanner
 
 # Bytes of one frame may pause for this long, so the DL/T 645 sheet says.
 _BYTE_GAP_S = 0.5

@@ -8,7 +8,8 @@ from drivers.bus.exchange import Answer, FrameExchange, Priority
 from drivers.bus.owner import Bus
 from drivers.errors import DeviceOffline, DeviceRefused
 from drivers.meter.register import RegisterMeter
-from drivers.profile import Cjt188Source, Point, Profile
+from drivers.profile import Point, Profile
+from drivers.profile.cjt188 import Link, Source
 from protocols import cjt188
 from protocols.quantity import Quality, Quantity
 
@@ -22,7 +23,9 @@ class Cjt188Meter(RegisterMeter):
     def __init__(self, profile: Profile, bus: Bus, address: str, options: Options) -> None:
         super().__init__(profile, bus, address, options)
         self._ser = 0
-        wanted = profile.link.di_order
+        assert isinstance(profile.link, Link)
+        self._link = profile.link
+        wanted = self._link.di_order
         self._di_order: cjt188.DiOrder = "901F" if wanted == "901F" else "1F90"
         self._is_order_known = wanted != "auto"
 
@@ -50,7 +53,7 @@ class Cjt188Meter(RegisterMeter):
     def _exchange(self) -> FrameExchange:
         # A new number for each request: an answer that comes too late carries an old one.
         self._ser = (self._ser + 1) & 0xFF
-        link = self.profile.link
+        link = self._link
         data = cjt188.encode_di(cjt188.CURRENT_DATA, self._di_order) + bytes((self._ser,))
         request = cjt188.Frame(link.meter_type, self.address, cjt188.READ, data)
 
@@ -74,7 +77,7 @@ class Cjt188Meter(RegisterMeter):
         values = {value.name: value for value in cjt188.decode_water(payload)}
         found = []
         for point in planned.points:
-            assert isinstance(point.source, Cjt188Source)
+            assert isinstance(point.source, Source)
             value = values.get(point.source.field)
             if value is None:
                 # A meter of the reduced form does not have it; one of an odd length cannot be believed.

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from drivers.base import Read
 from drivers.bus.exchange import FrameExchange
 from drivers.meter.register import RegisterMeter
-from drivers.profile import Dlt645Source, Point
+from drivers.profile import Point
+from drivers.profile.dlt645 import Link, Source
 from protocols import dlt645
 from protocols.bcd import decode_bcd
 from protocols.quantity import Quality, Quantity
@@ -27,6 +28,7 @@ class Dlt645Meter(RegisterMeter):
         return [Read(self._exchange(di), tuple(group)) for di, group in groups.items()]
 
     def _exchange(self, di: int) -> FrameExchange:
+        assert isinstance(self.profile.link, Link)
         preamble = self.profile.link.preamble if self.options.preamble is None else self.options.preamble
         request = dlt645.Frame(self.address, dlt645.READ, di.to_bytes(4, "little"))
 
@@ -47,12 +49,12 @@ class Dlt645Meter(RegisterMeter):
         return [(point, *_value(_source(point), point.unit, payload)) for point in planned.points]
 
 
-def _source(point: Point) -> Dlt645Source:
-    assert isinstance(point.source, Dlt645Source)
+def _source(point: Point) -> Source:
+    assert isinstance(point.source, Source)
     return point.source
 
 
-def _value(source: Dlt645Source, unit: str, payload: bytes) -> tuple[Quantity, bytes]:
+def _value(source: Source, unit: str, payload: bytes) -> tuple[Quantity, bytes]:
     """Find a point's number in the payload; of another length than announced, none of it is believed."""
     if source.is_common:
         for value in dlt645.decode_values(source.block or source.di, payload):

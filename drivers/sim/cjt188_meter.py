@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+from drivers.profile.cjt188 import Link
 from drivers.sim.answer import Answer
 from drivers.sim.journal import Served
 from drivers.sim.simulated import Simulated
@@ -48,7 +49,9 @@ def answer_cjt188(meter: Simulated, request: Frame, at_ms: int, wall: datetime) 
 
 def _type(meter: Simulated) -> int:
     """Give the meter's own type; a profile for any type is met by a cold-water meter."""
-    return COLD_WATER if meter.profile.link.meter_type == ANY_TYPE else meter.profile.link.meter_type
+    assert isinstance(meter.profile.link, Link)
+    meter_type = meter.profile.link.meter_type
+    return COLD_WATER if meter_type == ANY_TYPE else meter_type
 
 
 def _served(meter: Simulated, payload: bytes) -> tuple[Served, ...]:

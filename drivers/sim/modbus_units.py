@@ -10,7 +10,8 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import partial
 from typing import NamedTuple
 
-from drivers.profile import CardMap, ModbusSource, Profile, Relay
+from drivers.profile import Profile
+from drivers.profile.modbus import CardMap, Link, Relay, Source
 from drivers.sim.answer import Answer, Compose
 from drivers.sim.door import Door
 from drivers.sim.journal import Happened, Served
@@ -33,7 +34,7 @@ class Register(NamedTuple):
     unit: str
     is_cumulative: bool
     codes: Mapping[str, int]
-    source: ModbusSource
+    source: Source
 
 
 class ModbusUnits:
@@ -72,9 +73,10 @@ def answer_rtu(unit: Simulated, request: Frame, at_ms: int, wall: datetime) -> A
 
 def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple[Served | Happened, ...]]:
     """Answer a read; refuse writes as an unknown function and wrong ranges as the standard says."""
-    function = pdu[0]
-    if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER) and unit.profile.relay and isinstance(unit.model, Door):
-        return _write(unit, unit.model, unit.profile.relay, pdu, at_ms)
+    function, link = pdu[0], unit.profile.link
+    assert isinstance(link, Link)
+    if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER) and link.relay and isinstance(unit.model, Door):
+        return _write(unit, unit.model, link.relay, pdu, at_ms)
     if function not in modbus.READS:
         return modbus.encode_exception(function & 0x7F, _ILLEGAL_FUNCTION), ()
     try:
@@ -83,8 +85,8 @@ def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple
         return modbus.encode_exception(function, _ILLEGAL_VALUE), ()
     asked = [it for it in registers_of(unit.profile) if it.source.function == function and _touches(it.source, request)]
     image = _image(asked, unit.model.values(at_ms))
-    if function == modbus.READ_INPUT and unit.profile.card is not None and isinstance(unit.model, Door):
-        image |= _card(unit.model, unit.profile.card)
+    if function == modbus.READ_INPUT and link.card is not None and isinstance(unit.model, Door):
+        image |= _card(unit.model, link.card)
     wanted = range(request.address, request.address + request.count)
     if not all(address in image for address in wanted):
         return modbus.encode_exception(function, _ILLEGAL_ADDRESS), ()
@@ -124,11 +126,11 @@ def registers_of(profile: Profile) -> list[Register]:
             point.name, point.unit, point.is_register, {word: code for code, word in point.states.items()}, point.source
         )
         for point in profile.points
-        if isinstance(point.source, ModbusSource)
+        if isinstance(point.source, Source)
     ]
 
 
-def _touches(source: ModbusSource, request: Request) -> bool:
+def _touches(source: Source, request: Request) -> bool:
     return source.address < request.address + request.count and request.address < source.address + source.count
 
 

@@ -10,7 +10,8 @@ from drivers.sim.cjt188_meter import answer_cjt188, is_asked_cjt188
 from drivers.sim.dlt645_meter import answer_dlt645, is_asked_dlt645
 from drivers.sim.modbus_units import answer_rtu, is_asked_rtu
 from drivers.sim.simulated import Simulated
-from protocols.stream import Found, scanner
+from protocols.framing import scanner
+from protocols.stream import Found
 
 # What a meter sends back, at an instant of the site's time and of the wall's; None for silence.
 _Answer = Callable[[Simulated, Any, int, datetime], Answer | None]

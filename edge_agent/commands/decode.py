@@ -12,6 +12,7 @@ from rich.text import Text
 
 from edge_agent.commands.shell import NO, WRONG, Json, fail, out
 from protocols.decode import PROTOCOLS, decode_capture
+from protocols.decode.value import Keys
 from protocols.wiegand import wiegand_capture
 
 _WIEGAND = "wiegand"
@@ -25,6 +26,11 @@ def decode(
         list[str],
         typer.Argument(metavar="HEX...", help="Bytes as hex (wiegand: bits), or - for lines of standard input."),
     ],
+    key: Annotated[
+        str | None, typer.Option(help="The device's key as hex: OSDP secure channel, encrypted BTHome.")
+    ] = None,
+    mac: Annotated[str | None, typer.Option(help="The sender's Bluetooth address, as A4:C1:38:11:22:33.")] = None,
+    uuid: Annotated[str | None, typer.Option(help="The advertised service's UUID, as fcd2.")] = None,
     as_json: Json = False,
 ) -> None:
     """Explain captured bytes; noise, echoes and several frames may be among them."""
@@ -34,9 +40,12 @@ def decode(
             WRONG,
             as_json=as_json,
         )
+    keys = Keys(
+        _hex(key, "--key", as_json=as_json) if key else None, _hex(mac, "--mac", as_json=as_json) if mac else None, uuid
+    )
     is_fine = True
     for text in _lines(hexes):
-        found = _explained(protocol, text, as_json=as_json)
+        found = _explained(protocol, text, keys, as_json=as_json)
         is_fine = is_fine and bool(found["frames"]) and all(frame["ok"] for frame in found["frames"])
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False))
@@ -46,17 +55,24 @@ def decode(
         raise typer.Exit(NO)
 
 
-def _explained(protocol: str, text: str, *, as_json: bool) -> dict[str, Any]:
-    told = ascii(text[:40])
+def _explained(protocol: str, text: str, keys: Keys, *, as_json: bool) -> dict[str, Any]:
     if protocol == _WIEGAND:
         if not set(text) <= set("01 ") or not text.strip():
-            fail(f"{told} is not a card's bits. Write them as 00101101000000001010001000.", WRONG, as_json=as_json)
+            fail(
+                f"{text[:40]!a} is not a card's bits. Write them as 00101101000000001010001000.",
+                WRONG,
+                as_json=as_json,
+            )
         return wiegand_capture(text)
+    return decode_capture(protocol, _hex(text, "", as_json=as_json), keys)
+
+
+def _hex(text: str, option: str, *, as_json: bool) -> bytes:
     try:
-        data = bytes.fromhex(_SEPARATORS.sub(" ", text))
+        return bytes.fromhex(_SEPARATORS.sub(" ", text))
     except ValueError:
+        told = f"{option} {text[:40]!a}".strip()
         fail(f"{told} is not hex. Write bytes such as 68AA16 or '68 AA 16'.", WRONG, as_json=as_json)
-    return decode_capture(protocol, data)
 
 
 def _lines(hexes: list[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from protocols.stream import scanner
+from protocols.framing import scanner
 
 # What goes back for one request: bytes, each after a delay in seconds.
 Reply = Sequence[tuple[float, bytes]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import ProfileError
-from drivers.profile import Dlt645Source, ModbusSource, load_profile, parse_profile, profile_directory, profile_names
+from drivers.profile import dlt645, load_profile, modbus, parse_profile, profile_directory, profile_names
 
 GOOD = """\
 title = "A meter"
@@ -78,25 +78,25 @@ def test_the_demos_profiles_are_there() -> None:
 
 def test_the_sdm630_has_its_import_energy_in_input_register_72() -> None:
     point = load_profile("electricity/eastron-sdm630").point("energyImportTotal")
-    assert point.source == ModbusSource(4, 72, "f32", "ABCD", Decimal(1), 2)
+    assert point.source == modbus.Source(4, 72, "f32", "ABCD", Decimal(1), 2)
     assert (point.unit, point.is_register) == ("kWh", True)
 
 
 def test_the_dtsu666_has_tenths_of_a_volt_in_holding_register_2006() -> None:
     point = load_profile("electricity/chint-dtsu666").point("voltageL1")
-    assert point.source == ModbusSource(3, 0x2006, "f32", "ABCD", Decimal("0.1"), 2)
+    assert point.source == modbus.Source(3, 0x2006, "f32", "ABCD", Decimal("0.1"), 2)
 
 
 def test_a_dlt645_point_takes_its_length_and_decimals_from_the_codec() -> None:
     point = load_profile("electricity/dlt645-2007").point("voltageL2")
-    assert point.source == Dlt645Source(0x02010200, 0x0201FF00, 2, 1, is_signed=False, is_common=True)
+    assert point.source == dlt645.Source(0x02010200, 0x0201FF00, 2, 1, is_signed=False, is_common=True)
 
 
 def test_a_good_profile_has_its_defaults_and_canonical_units() -> None:
     profile = parse_profile(GOOD, "electricity/x", "x.toml")
     energy, power = profile.points
     assert (profile.probe, energy.canonical_unit, power.canonical_unit) == ("energyImportTotal", "kWh", "W")
-    assert isinstance(power.source, ModbusSource)
+    assert isinstance(power.source, modbus.Source)
     assert power.source.scale == Decimal("0.1")
 
 
@@ -188,7 +188,7 @@ def test_a_coil_cannot_hold_a_float() -> None:
 def test_a_coil_is_a_bit_without_saying_so() -> None:
     text = GOOD.replace("address = 102", "address = 102\nfunction = 1").replace('unit = "kW"\nscale = 0.1\n', "")
     source = parse_profile(text, "x", "x.toml").points[1].source
-    assert isinstance(source, ModbusSource)
+    assert isinstance(source, modbus.Source)
     assert (source.type, source.count) == ("bit", 1)
 
 
@@ -233,7 +233,7 @@ def test_an_uncommon_identifier_needs_length_and_decimals() -> None:
     assert key == "point[1].di"
     assert "Say its 'length'" in message
     (point,) = parse_profile(text + "length = 2\ndecimals = 1\n", "x", "x.toml").points
-    assert point.source == Dlt645Source(0x0280AA07, None, 2, 1, is_signed=False, is_common=False)
+    assert point.source == dlt645.Source(0x0280AA07, None, 2, 1, is_signed=False, is_common=False)
 
 
 def test_a_common_identifier_has_the_codecs_unit() -> None:

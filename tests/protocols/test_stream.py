@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from protocols import cjt188, dlt645, modbus
 from protocols.errors import ProtocolError, TruncatedFrame
-from protocols.stream import FRAMINGS, MAX_BUFFER, Found, scan, scanner
+from protocols.framing import FRAMINGS, scan, scanner
+from protocols.stream import Found
 
 REGISTERS = modbus.encode_read_registers_response(3, [17254, 13108, 0, 9])
 # protocol -> a request and its answer, without preambles
@@ -197,8 +198,8 @@ def test_the_buffer_is_bounded(protocol: str, pattern: bytes, repeat: int) -> No
     frames = scanner(protocol)
     for _ in range(repeat):
         frames.feed(pattern)
-        assert len(frames._buffer) <= MAX_BUFFER
-        assert len(frames._noise) < MAX_BUFFER
+        assert len(frames._buffer) <= FRAMINGS[protocol].max_buffer
+        assert len(frames._noise) < FRAMINGS[protocol].max_buffer
 
 
 def test_a_megabyte_at_once_is_no_more_than_its_pieces() -> None:

@@ -66,7 +66,7 @@ async def test_nothing_beside_the_relay_is_ever_written() -> None:
             await bus.execute(ModbusWrite(2, WRITE_COIL, 0, 1))
         assert bus.round_trips.answers + bus.round_trips.failures == 0
         assert isinstance(driver, ModbusDoor)
-        driver.profile = replace(PROFILE, relay=None)
+        driver.profile = replace(PROFILE, link=replace(PROFILE.link, relay=None))
         with pytest.raises(DeviceRefused, match=r"lists no \[relay\]"):
             await driver.open_door(3_000)
 

@@ -1,14 +1,19 @@
 """A lift gateway, read by the neutral map."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
 import pytest
 
+from drivers.base import WriteOrder
 from drivers.bus.exchange import ModbusWrite
 from drivers.bus.modbus import ModbusTcpBus
 from drivers.bus.settings import TcpSettings
 from drivers.elevator.modbus import ModbusElevator
-from drivers.errors import DriverError, ProfileError
+from drivers.errors import DeviceRefused, DriverError, ProfileError
 from drivers.factory import create_driver
-from drivers.profile import load_profile, parse_profile, profile_directory
+from drivers.profile import Writable, load_profile, parse_profile, profile_directory
 from protocols.modbus import WRITE_COIL, WRITE_REGISTER
 from tests.drivers.modbus_server import Unit, modbus_server
 
@@ -45,7 +50,22 @@ async def test_a_code_without_a_word_is_kept_as_a_code_and_told_as_nothing() -> 
 
 def test_nothing_can_move_a_lift() -> None:
     words = ("write", "call", "move", "recall", "open", "close")
-    assert [name for name in dir(ModbusElevator) if name.startswith(words)] == []
+    assert [name for name in dir(ModbusElevator) if name.startswith(words)] == ["write"], "of every driver, and refuses"
+
+
+async def test_a_write_to_a_lift_is_refused_before_it_reaches_the_bus_even_if_a_profile_slipped_through() -> None:
+    profile = load_profile("elevator/modbus-gateway")
+    points = tuple(replace(point, write=Writable(Decimal(0), Decimal(99))) for point in profile.points)
+    order = WriteOrder("site engineer", datetime.now(UTC) + timedelta(minutes=1))
+    async with (
+        modbus_server({1: Unit(input_words=WORDS)}) as port,
+        ModbusTcpBus(TcpSettings("lift-1", "127.0.0.1", port, 0.2)) as bus,
+    ):
+        driver = create_driver(replace(profile, points=points), bus, "1")
+        for point in points:
+            with pytest.raises(DeviceRefused, match="never written"):
+                await driver.write(point.name, Decimal(1), order)
+        assert bus.round_trips.answers + bus.round_trips.failures == 0, "nothing went out"
 
 
 async def test_no_write_leaves_the_bus_of_a_lift() -> None:

@@ -14,7 +14,8 @@ from drivers.bus.settings import TcpSettings
 from drivers.errors import DeviceOffline, DeviceRefused, ProfileError
 from drivers.factory import create_driver
 from drivers.meter.register import RegisterMeter
-from drivers.profile import ModbusSource, Profile, load_profile, parse_profile
+from drivers.profile import Profile, load_profile, parse_profile
+from drivers.profile.modbus import Source
 from protocols import modbus
 from protocols.quantity import Quality, Quantity
 from tests.drivers.modbus_server import Unit, modbus_server
@@ -231,6 +232,6 @@ async def test_no_request_is_longer_than_the_profile_allows() -> None:
 
 def test_the_shipped_maps_do_not_overlap() -> None:
     for name in ("electricity/eastron-sdm630", "electricity/chint-dtsu666", "elevator/modbus-gateway"):
-        sources = [point.source for point in load_profile(name).points if isinstance(point.source, ModbusSource)]
+        sources = [point.source for point in load_profile(name).points if isinstance(point.source, Source)]
         for first, second in pairwise(sorted(sources, key=lambda source: source.address)):
             assert first.address + first.count <= second.address

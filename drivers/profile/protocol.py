@@ -1,0 +1,37 @@
+"""The protocols that a profile may name, and how each reads its own part of the file."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from drivers.profile import cjt188, dlt645, modbus
+from drivers.profile.file import Head, Table
+from protocols.toml import Document, Fault
+
+
+class ProfileProtocol(NamedTuple):
+    """A protocol's part in a profile.
+
+    Shape: ``file`` the tables of a whole file; ``tables`` the tables in it by key; ``source`` and
+    ``link`` make ``Point.source`` and ``Profile.link`` of a validated file; ``lint`` finds what is
+    wrong between points. Each takes its own ``file`` class, which its ``file`` entry warrants.
+    """
+
+    file: type[Head]
+    tables: Mapping[str, type[Table]]
+    source: Callable[[Any, Any], object]
+    link: Callable[[Any], object]
+    lint: Callable[[Document, Any], Iterable[Fault]]
+
+
+PROTOCOLS: Mapping[str, ProfileProtocol] = {
+    "modbus": ProfileProtocol(modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus.lint),
+    "dlt645": ProfileProtocol(dlt645.Dlt645File, dlt645.TABLES, dlt645.source, dlt645.link, dlt645.lint),
+    "cjt188": ProfileProtocol(cjt188.Cjt188File, cjt188.TABLES, cjt188.source, cjt188.link, cjt188.lint),
+}
+
+
+def known_keys(protocol: str) -> Mapping[str, list[str]]:
+    """Name the keys that each table of a profile of this protocol may have."""
+    told = PROTOCOLS[protocol]
+    tables: dict[str, type[Table]] = {"": told.file, **told.tables}
+    return {name: [field.alias or key for key, field in table.model_fields.items()] for name, table in tables.items()}
