@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from drivers.access.modbus import ModbusDoor
-from drivers.base import Driver, PointValue
+from drivers.base import Door, Driver, Options, PointValue
 from drivers.bus.exchange import Priority
 from drivers.bus.settings import BusSettings, SerialSettings
 from drivers.errors import BusDown, DeviceError
@@ -71,6 +70,7 @@ class Agent:
                 "read": self._answer_read,
                 "doors": self._answer_doors,
                 "door": self._answer_door,
+                "guard": self._answer_guard,
             },
         )
         await self._recorder.started(VERSION)
@@ -89,7 +89,7 @@ class Agent:
     def _start_bus(self, tasks: asyncio.TaskGroup, line: BusSettings) -> None:
         bus = create_bus(line)
         drivers = {
-            device.id: create_driver(device.profile, bus, device.address)
+            device.id: create_driver(device.profile, bus, device.address, _options(device))
             for device in self.settings.devices
             if device.bus == line.id
         }
@@ -101,7 +101,7 @@ class Agent:
         tasks.create_task(bus.run(), name=f"bus {line.id}")
         tasks.create_task(poller.run(), name=f"poll {line.id}")
         for key, driver in drivers.items():
-            if isinstance(driver, ModbusDoor):
+            if isinstance(driver, Door):
                 door = DoorKeeper(devices[key], driver, self._rules, self._recorder, self.settings.edge_id)
                 self._doors[key] = door
                 tasks.create_task(door.run(), name=f"door {key}")
@@ -163,6 +163,15 @@ class Agent:
         except NotOpened as error:
             raise ControlError(f"'{door.device.id}' was not opened: {error}") from None
 
+    async def _answer_guard(self, question: Mapping[str, Any]) -> Any:
+        """Tell which registers are not believed, or take one for right on an engineer's word."""
+        if question.get("action", "list") == "list":
+            return self._recorder.doubts()
+        device, point = str(question.get("device")), str(question.get("point"))
+        if not await self._recorder.accept(device, point, str(question.get("operator") or "local command")):
+            raise ControlError(f"the register '{point}' of '{device}' is not in doubt: there is nothing to accept")
+        return {"device": device, "point": point, "accepted": True}
+
     async def _answer_read(self, question: Mapping[str, Any]) -> Any:
         """Read a device now, before the polls that wait."""
         live = self._live.get(str(question.get("device")))
@@ -190,6 +199,10 @@ async def read_device(driver: Driver, profile: Profile, points: Collection[str] 
         reason = error.reason
     states = {point.name: point.states for point in profile.points}
     return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
+
+
+def _options(device: Device) -> Options:
+    return Options(key_file=device.key_file, is_installing=device.is_installing)
 
 
 def _is_lift(device: Device) -> bool:

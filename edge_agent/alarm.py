@@ -14,6 +14,7 @@ PRIORITIES = {
     "bus_down": 1,
     "device_offline": 2,
     "store_failing": 1,
+    "reading_suspect": 2,
     "rules_refused": 2,
     "door_forced": 1,
     "door_held_open": 2,

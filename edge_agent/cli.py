@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commands import buffer, config, door, service, sim
+from edge_agent.commands import buffer, config, door, guard, service, sim
 from edge_agent.commands.decode import decode
 from edge_agent.commands.watch import watch
 
@@ -20,6 +20,7 @@ app.command("decode")(decode)
 app.add_typer(config.app, name="config")
 app.command("door")(door.door)
 app.command("doors")(door.doors)
+app.add_typer(guard.app, name="guard")
 app.add_typer(sim.app, name="sim")
 
 

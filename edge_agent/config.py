@@ -2,20 +2,23 @@
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from drivers.bus.settings import BusSettings, SerialSettings, TcpSettings
+from drivers.bus.settings import BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
 from drivers.profile import Profile, load_profile
+from edge_agent.card_format import CardFormatTable, choose_rules, lint_choice, lint_formats
 from edge_agent.control import LONGEST_PATH
 from edge_agent.credential import UplinkError, check_url
 from protocols.sync import is_edge_id
 from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
+from protocols.wiegand_rule import CardRule
 
 ENVIRONMENT = "GATEHOUSE_EDGE_CONFIG"
 SOCKET_NAME = "edge.sock"
@@ -35,7 +38,10 @@ class Uplink:
 class Device:
     """One device to poll; ``points`` are all of the profile's where the file names none.
 
-    Units: a door is looked at every ``card_ms`` milliseconds besides.
+    Shape: ``card_rules`` say how a door's reader sends its cards; ``key_file`` and ``is_installing``
+    are of a device with a secure channel.
+    Units: a door is looked at every ``card_ms`` milliseconds besides; ``max_per_hour`` is the most that
+    this installation's line carries, in the registers' canonical unit, None for what the profile says.
     """
 
     id: str
@@ -46,6 +52,10 @@ class Device:
     period_s: float
     points: tuple[str, ...]
     card_ms: int = CARD_MS
+    max_per_hour: Decimal | None = None
+    card_rules: tuple[CardRule, ...] = ()
+    key_file: Path | None = None
+    is_installing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,16 @@ class _SerialBus(_Bus):
     stopbits: Literal[1, 2] = 1
 
 
+class _OsdpBus(_Bus):
+    """A serial ``port``, or ``host`` and ``tcp_port`` of a converter."""
+
+    kind: Literal["osdp"]
+    port: Annotated[str, Field(min_length=1)] | None = None
+    baudrate: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
+    host: Annotated[str, Field(min_length=1)] | None = None
+    tcp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
 class _Device(_Table):
     id: _Id
     name: str = ""
@@ -114,21 +134,27 @@ class _Device(_Table):
     period_s: Annotated[float, Field(ge=0.05, le=86_400)] = 60
     points: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     card_ms: Annotated[int, Field(ge=50, le=5_000)] | None = None
+    card_formats: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    key_file: Annotated[str, Field(min_length=1)] | None = None
+    install_mode: bool = False
+    max_per_hour: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class _File(_Table):
     edge: _Edge
     uplink: _Uplink | None = None
-    bus: tuple[Annotated[_TcpBus | _SerialBus, Field(discriminator="kind")], ...] = ()
+    bus: tuple[Annotated[_TcpBus | _SerialBus | _OsdpBus, Field(discriminator="kind")], ...] = ()
     device: tuple[_Device, ...] = ()
+    card_format: tuple[CardFormatTable, ...] = ()
 
 
 _KNOWN = {
     "": list(_File.model_fields),
     "edge": list(_Edge.model_fields),
     "uplink": list(_Uplink.model_fields),
-    "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields}),
+    "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields, *_OsdpBus.model_fields}),
     "device": list(_Device.model_fields),
+    "card_format": list(CardFormatTable.model_fields),
 }
 
 
@@ -173,6 +199,7 @@ def load_settings(path: Path) -> Settings:
         *_lint_ids(document, read),
         *_lint_data(document, read, path),
         *_lint_buses(document, read, path),
+        *lint_formats(document, read.card_format),
         *_lint_uplink(document, read),
     ]
     found += _load_profiles(document, read, profiles)
@@ -189,23 +216,30 @@ def load_settings(path: Path) -> Settings:
         folder / read.edge.data,
         uplink,
         tuple(_bus(bus, folder) for bus in read.bus),
-        tuple(_device(device, profiles[device.profile]) for device in read.device),
+        tuple(_device(device, profiles[device.profile], folder, read.card_format) for device in read.device),
     )
 
 
-def _bus(bus: _TcpBus | _SerialBus, folder: Path) -> BusSettings:
+def _bus(bus: _TcpBus | _SerialBus | _OsdpBus, folder: Path) -> BusSettings:
     timeout_s = bus.timeout_ms / 1000
+    if isinstance(bus, _OsdpBus):
+        port = "" if bus.port is None else str(folder / bus.port)
+        return OsdpSettings(bus.id, port, bus.baudrate, bus.host or "", bus.tcp_port or 0, timeout_s)
     if isinstance(bus, _TcpBus):
         return TcpSettings(bus.id, bus.host, bus.port, timeout_s)
     port = str(folder / bus.port)
     return SerialSettings(bus.id, port, bus.baudrate, bus.bytesize, bus.parity, bus.stopbits, timeout_s)
 
 
-def _device(device: _Device, profile: Profile) -> Device:
+def _device(device: _Device, profile: Profile, folder: Path, formats: Sequence[CardFormatTable]) -> Device:
     points = device.points if device.points is not None else tuple(point.name for point in profile.points)
     name = device.name or device.id
     card_ms = CARD_MS if device.card_ms is None else device.card_ms
-    return Device(device.id, name, device.bus, profile, device.address, device.period_s, points, card_ms)
+    place = (device.id, name, device.bus, profile, device.address)
+    rules = choose_rules(device.card_formats or (), formats)
+    key_file = None if device.key_file is None else folder / device.key_file
+    secured = (rules, key_file, device.install_mode)
+    return Device(*place, device.period_s, points, card_ms, device.max_per_hour, *secured)
 
 
 def _lint_ids(document: Document, read: _File) -> Iterator[Fault]:
@@ -232,14 +266,27 @@ def _lint_data(document: Document, read: _File, path: Path) -> Iterator[Fault]:
 def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
     seen: dict[str, str] = {}
     for index, bus in enumerate(read.bus):
+        if isinstance(bus, _OsdpBus) and (wrong := _osdp_complaint(bus)) is not None:
+            yield document.fault(("bus", index, "port"), wrong, "Name a serial port, or the host and tcp_port.")
+            continue
         if isinstance(bus, _TcpBus):
             place = f"{bus.host}:{bus.port}"
+        elif isinstance(bus, _OsdpBus) and bus.host is not None:
+            place = f"{bus.host}:{bus.tcp_port}"
         else:
-            place = os.path.realpath(path.absolute().parent / bus.port)
+            place = os.path.realpath(path.absolute().parent / (bus.port or ""))
         if place in seen:
             message = f"bus '{seen[place]}' has this port already"
             yield document.fault(("bus", index, "port"), message, "A line has one owner: put its devices on one bus.")
         seen.setdefault(place, bus.id)
+
+
+def _osdp_complaint(bus: _OsdpBus) -> str | None:
+    if bus.port is not None and bus.host is not None:
+        return "an OSDP line is a serial port or behind a host, not both"
+    if bus.port is None and (bus.host is None or bus.tcp_port is None):
+        return "nothing says where this OSDP line is"
+    return None
 
 
 def _lint_uplink(document: Document, read: _File) -> Iterator[Fault]:
@@ -270,6 +317,7 @@ def _load_profiles(document: Document, read: _File, profiles: dict[str, Profile]
 def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile]) -> Iterator[Fault]:
     buses = {bus.id: bus for bus in read.bus}
     seen: dict[tuple[str, str], str] = {}
+    yield from _lint_keys(document, read)
     for index, device in enumerate(read.device):
         loc: Loc = ("device", index)
         bus = buses.get(device.bus)
@@ -290,6 +338,10 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
             yield document.fault((*loc, "address"), wrong.rstrip("."))
         if device.card_ms is not None and profile.kind != "door":
             yield document.fault((*loc, "card_ms"), f"a device of kind '{profile.kind}' has no reader", "Remove it.")
+        yield from _lint_door(document, index, device, profile, read.card_format)
+        if device.max_per_hour is not None and not any(point.is_register for point in profile.points):
+            message = f"the profile '{profile.name}' has no register that could grow"
+            yield document.fault((*loc, "max_per_hour"), message, "Remove it.")
         names = [point.name for point in profile.points]
         for point in sorted({point for point in device.points or () if (device.points or ()).count(point) > 1}):
             yield document.fault((*loc, "points"), f"the point '{point}' stands here twice", "Once is enough.")
@@ -298,3 +350,30 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
                 near = difflib.get_close_matches(point, names, n=1)
                 remedy = f"Did you mean '{near[0]}'?" if near else f"It has: {', '.join(names)}."
                 yield document.fault((*loc, "points"), f"the profile has no point '{point}'", remedy)
+
+
+def _lint_keys(document: Document, read: _File) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for index, device in enumerate(read.device):
+        if device.key_file is None:
+            continue
+        if (other := seen.get(device.key_file)) is not None:
+            message = f"device '{other}' has this key already"
+            yield document.fault(("device", index, "key_file"), message, "Give each device a key of its own.")
+        seen.setdefault(device.key_file, device.id)
+
+
+def _lint_door(
+    document: Document, index: int, device: _Device, profile: Profile, formats: Sequence[CardFormatTable]
+) -> Iterator[Fault]:
+    loc: Loc = ("device", index)
+    if device.card_formats is not None and profile.kind != "door":
+        message = f"a device of kind '{profile.kind}' has no reader"
+        yield document.fault((*loc, "card_formats"), message, "Remove it.")
+    yield from lint_choice(document, index, device.card_formats or (), formats)
+    if profile.protocol == "osdp":
+        if device.key_file is None:
+            remedy = "Name a file for its key; with install_mode = true a new reader is given one that is made there."
+            yield document.fault((*loc, "key_file"), "an OSDP device needs a key of its own", remedy)
+    elif device.install_mode:
+        yield document.fault((*loc, "install_mode"), f"{profile.protocol} installs no key", "Remove it.")

@@ -10,6 +10,7 @@ so that a disk that hangs keeps nobody from noticing a fire. The relay is the mo
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -17,17 +18,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from drivers.access.modbus import ModbusDoor
-from drivers.base import CardRead, DoorStatus
+from drivers.base import CardBell, CardRead, Door, DoorStatus, Feedback
 from drivers.errors import BusDown, DeviceError, DriverError
 from edge_agent.access import Decision, decide
 from edge_agent.config import Device
 from edge_agent.door_alarm import DoorWatch, look
 from edge_agent.live import iso_ms
-from edge_agent.reader import presented
+from edge_agent.reader import known_as, presented
 from edge_agent.recorder import Recorder
 from edge_agent.rules import RuleKeeper
 from protocols.access import DECISION, DoorRule
+from protocols.errors import ProtocolError
 from protocols.sync import Event
 
 log = logging.getLogger("edge.door")
@@ -45,7 +46,7 @@ class NotOpened(Exception):
 class DoorKeeper:
     """Watch one door until cancelled."""
 
-    def __init__(self, device: Device, driver: ModbusDoor, rules: RuleKeeper, recorder: Recorder, edge_id: str) -> None:
+    def __init__(self, device: Device, driver: Door, rules: RuleKeeper, recorder: Recorder, edge_id: str) -> None:
         self.device = device
         self._driver = driver
         self._rules = rules
@@ -84,7 +85,16 @@ class DoorKeeper:
                 self._failures, self.error = self._failures + 1, "a fault in this program; the log has it"
             # A dead module on a line with others must not eat up the line.
             pause_s = min(_LONGEST_PAUSE_S, period_s * 2.0 ** min(self._failures, 16)) if self._failures else period_s
-            await asyncio.sleep(max(0.01, began + pause_s - time.monotonic()))
+            await self._pause(max(0.01, began + pause_s - time.monotonic()))
+
+    async def _pause(self, pause_s: float) -> None:
+        """Wait for the next look, or for a card where the reader tells of it."""
+        if not isinstance(self._driver, CardBell):
+            await asyncio.sleep(pause_s)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._driver.card_shown()
 
     async def _keep_recording(self) -> None:
         while True:
@@ -166,7 +176,21 @@ class DoorKeeper:
             log.warning("%s: cards missed: %s", self.device.id, found.why)
             body = {"door": self.device.id, "missed": found.missed, "why": found.why, "counter": card.counter}
             self._soon(partial(self._recorder.tell, Event("cards_missed", self._subject, _now_ms(), body)))
-        return self._decide(card, now) if found.is_new else None
+        if not found.is_new:
+            return None
+        try:
+            return self._decide(known_as(card, self.device.card_rules), now)
+        except ProtocolError as error:
+            self._not_read(card, error)
+            return None
+
+    def _not_read(self, card: CardRead, error: ProtocolError) -> None:
+        """Record a card that its reader's rule does not take; nobody can say whose it was."""
+        log.warning("%s: a card was not read: %s", self.device.id, error.detail)
+        body = {"door": self.device.id, "missed": 1, "why": error.detail, "counter": card.counter}
+        body["card"] = {"bits": card.bits, "number": f"{card.number:x}"}
+        self._soon(partial(self._recorder.tell, Event("cards_missed", self._subject, _now_ms(), body)))
+        self._soon(partial(self._show, is_granted=False))
 
     def _decide(self, card: CardRead, shown_at: float) -> Event | None:
         """Decide at once; what follows is the recording task's, but in a fire."""
@@ -185,16 +209,29 @@ class DoorKeeper:
             self._soon(partial(self._grant, event, shown_at))
         else:
             self._note(event)
-            self._soon(partial(self._recorder.tell, event))
+            self._soon(partial(self._deny, event))
         return None
+
+    async def _deny(self, event: Event) -> None:
+        await self._show(is_granted=False)  # before the record: a slow store keeps nobody standing there
+        await self._recorder.tell(event)
+
+    async def _show(self, *, is_granted: bool) -> None:
+        """Show whoever presented a card what was decided, where the reader can."""
+        if not isinstance(self._driver, Feedback):
+            return
+        try:
+            await self._driver.show_decision(is_granted=is_granted)
+        except DriverError as error:
+            log.warning("%s: the reader did not show the decision: %s", self.device.id, error.reason)
 
     async def _grant(self, event: Event, shown_at: float) -> None:
         if not await self._commit(event):
             return
         if time.monotonic() - shown_at > _OPEN_WITHIN_S:
             self._not_opened(event, "the store was too slow, and whoever stood there may have gone")
-        else:
-            await self._open(event, self._rule().pulse_ms)
+        elif await self._open(event, self._rule().pulse_ms) is None:
+            await self._show(is_granted=True)
 
     async def _open_for_fire(self, event: Event) -> None:
         """Open whatever happens; the record comes when it can."""

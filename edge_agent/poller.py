@@ -60,10 +60,9 @@ class Poller:
             waiting = [await self._answers.get()]
             while not self._answers.empty():
                 waiting.append(self._answers.get_nowait())
-            refused = await self._recorder.store([(live.device, values) for live, values in waiting])
-            for live, values in waiting:
-                if live.device.id not in refused:
-                    live.show(values)
+            stored = await self._recorder.store([(live.device, values) for live, values in waiting])
+            for (live, _), values in zip(waiting, stored, strict=True):
+                live.show(values)
 
     async def _ask(self) -> None:
         periods = [(device, live.device.period_s) for device, live in self._live.items()]

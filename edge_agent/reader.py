@@ -1,6 +1,11 @@
-"""Which card at a reader is new: by the module's counter, which wraps and starts again. Pure."""
+"""A card at a reader: whether it is new, by the module's counter, and what the house knows it by. Pure."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from drivers.base import CardRead
+from protocols.errors import LengthMismatch
+from protocols.wiegand_rule import CardRule
 
 _WRAP = 0x10000
 # More cards than anybody shows between two looks: then the module has started again.
@@ -32,3 +37,18 @@ def presented(last: int | None, counter: int, silent_s: float) -> Presented:
     if silent_s > LATEST_S:
         return Presented(False, step, f"the module was silent for {silent_s:.0f} s")
     return Presented(True, step - 1, "several cards between two looks" if step > 1 else "")
+
+
+def known_as(card: CardRead, rules: Sequence[CardRule]) -> CardRead:
+    """Give a card as the house knows it, by the rule of its reader for so many bits; without rules as it came.
+
+    Raises: LengthMismatch, ChecksumMismatch for a card that was not read right.
+    """
+    if not rules:
+        return card
+    for rule in rules:
+        if rule.bits == card.bits:
+            bits, number = rule.apply(card.bits, card.number)
+            return CardRead(card.counter, bits, number)
+    known = " or ".join(str(rule.bits) for rule in rules)
+    raise LengthMismatch(f"a card of {card.bits} bits, where this reader's have {known}")

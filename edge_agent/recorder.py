@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drivers.base import PointValue
+from drivers.profile import Point
 from edge_agent.alarm import Alarms
 from edge_agent.config import Device
+from edge_agent.guard import to_note
+from edge_agent.guard_keeper import GuardKeeper, Judged, Key
 from edge_agent.live import milliseconds
 from edge_agent.store import RecordRefused, Store, StoreError
 from protocols.quantity import Quality
@@ -31,7 +34,8 @@ class Recorder:
         self._store = store
         self._alarms = Alarms(edge_id)
         self._gateway = f"gateway:{edge_id}"
-        self._cumulative: dict[str, frozenset[str]] = {}  # names of registers by profile
+        self._cumulative: dict[str, Mapping[str, Point]] = {}  # registers by profile
+        self._guard = GuardKeeper(self._alarms)
         self._untold: list[Event] = []
         self._telling = asyncio.Lock()
         self._is_mute = False
@@ -39,23 +43,42 @@ class Recorder:
         self.refused = 0
 
     async def started(self, version: str) -> None:
-        """Say that the gateway has started: whatever alarm it had raised before is void."""
+        """Remember what the guard knew, and say that the gateway has started: any alarm raised before is void."""
+        try:
+            self._guard.load(await self._store.notes())
+        except StoreError as error:
+            log.error("what the counter guard knew cannot be read: %s", error)
         await self._tell(Event("started", self._gateway, _now_ms(), {"version": version}))
 
-    async def store(self, answers: Sequence[tuple[Device, Sequence[PointValue]]]) -> frozenset[str]:
-        """Commit answers, registers in the billing lane, the rest in telemetry.
+    async def store(self, answers: Sequence[tuple[Device, Sequence[PointValue]]]) -> list[tuple[PointValue, ...]]:
+        """Commit answers, registers in the billing lane as the guard judges them, the rest in telemetry.
 
-        Shape: the devices of which something was not stored, so that nothing of them is shown.
+        Shape: for each answer what may be shown of it, nothing where something of its device was not stored.
         """
         lanes: dict[Lane, list[Reading]] = {Lane.BILLING: [], Lane.TELEMETRY: []}
+        shown: list[tuple[PointValue, ...]] = []
+        judged: dict[Key, Judged] = {}
         for device, values in answers:
             registers = self._registers(device)
+            told: list[PointValue] = []
             for value in values:
-                lanes[Lane.BILLING if value.point in registers else Lane.TELEMETRY].append(_reading(device, value))
+                register = registers.get(value.point)
+                kept = value if register is None else self._guard.judge(device, register, value, judged)
+                lanes[Lane.TELEMETRY if register is None else Lane.BILLING].append(_reading(device, kept))
+                told.append(kept)
+            shown.append(tuple(told))
         # Side by side, so that both lanes share one commit.
-        refused = await asyncio.gather(*(self._append(lane, found) for lane, found in lanes.items() if found))
-        await self._tell()
-        return frozenset(reading.series.device for readings in refused for reading in readings)
+        notes = {key: to_note(found.state) for key, found in judged.items()}
+        refused = await asyncio.gather(
+            *(
+                self._append(lane, found, notes if lane is Lane.BILLING else {})
+                for lane, found in lanes.items()
+                if found
+            )
+        )
+        lost = frozenset(reading.series.device for readings in refused for reading in readings)
+        await self._tell(*self._guard.take({key: found for key, found in judged.items() if key[0] not in lost}))
+        return [() if device.id in lost else told for (device, _), told in zip(answers, shown, strict=True)]
 
     async def commit(self, event: Event) -> bool:
         """Commit an event before it is acted on; False where it is not stored: then nothing may be done."""
@@ -71,24 +94,41 @@ class Recorder:
         """Commit an event that has happened already; it waits in memory while the store fails."""
         await self._tell(event)
 
+    def doubts(self) -> list[dict[str, Any]]:
+        """Describe the registers that are not believed, as ``edge guard`` does."""
+        return self._guard.as_json()
+
+    async def accept(self, device: str, point: str, operator: str) -> bool:
+        """Take a register in doubt for right from now on, because a person says so; False where there is no doubt.
+
+        Raises: StoreError: then nothing has changed.
+        """
+        found = self._guard.accept(device, point, operator)
+        if found is None:
+            return False
+        judged, told = found
+        await self._store.append(Lane.SAFETY, (told,), {(device, point): to_note(judged.state)})
+        await self._tell(*self._guard.take({(device, point): judged}))
+        return True
+
     async def alarm(self, subject: str, condition: str, *, is_on: bool, detail: Mapping[str, Any]) -> None:
         """Commit an alarm's raising or clearing, if this is one."""
         event = self._alarms.update(subject, condition, is_on=is_on, at=_now_ms(), detail=detail)
         await self._tell(*([] if event is None else [event]))
 
-    def _registers(self, device: Device) -> frozenset[str]:
+    def _registers(self, device: Device) -> Mapping[str, Point]:
         if device.profile.name not in self._cumulative:
-            names = (point.name for point in device.profile.points if point.is_register)
-            self._cumulative[device.profile.name] = frozenset(names)
+            registers = {point.name: point for point in device.profile.points if point.is_register}
+            self._cumulative[device.profile.name] = registers
         return self._cumulative[device.profile.name]
 
-    async def _append(self, lane: Lane, readings: Sequence[Reading]) -> Sequence[Reading]:
-        """Commit readings; gives those that were not stored."""
+    async def _append(self, lane: Lane, readings: Sequence[Reading], notes: Mapping[Key, str]) -> Sequence[Reading]:
+        """Commit readings and what the guard knows after them; gives those that were not stored."""
         try:
-            await self._store.append(lane, readings)
+            await self._store.append(lane, readings, notes)
         except RecordRefused as error:
             if len(readings) > 1:  # the others are not to suffer for one
-                parts = [await self._append(lane, [reading]) for reading in readings]
+                parts = [await self._append(lane, [reading], _notes_of(reading, notes)) for reading in readings]
                 return [reading for part in parts for reading in part]
             log.error("a reading of %s cannot be stored: %s", readings[0].series.device, error)
             return readings
@@ -135,6 +175,11 @@ class Recorder:
                     return
                 self._is_mute = False
                 del self._untold[: len(told)]
+
+
+def _notes_of(reading: Reading, notes: Mapping[Key, str]) -> dict[Key, str]:
+    key = reading.series[:2]
+    return {key: notes[key]} if key in notes else {}
 
 
 def _reading(device: Device, value: PointValue) -> Reading:

@@ -10,9 +10,10 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from edge_agent.reserve import RESERVE_BYTES, Reserve
@@ -109,15 +110,19 @@ class Store:
         writer.start()
         return cls(path, identity, writer, descriptor)
 
-    async def append(self, lane: Lane, records: Sequence[Record]) -> int:
+    async def append(
+        self, lane: Lane, records: Sequence[Record], notes: Mapping[tuple[str, str], str] = MappingProxyType({})
+    ) -> int:
         """Store records at the end of a lane and give the last one's number.
+
+        Shape: ``notes`` by (device, point) are kept in the same commit.
 
         It returns after the durable commit: what it has returned for survives a power cut.
         Readings share commits; safety and control records are committed at once.
 
         Raises: RecordRefused, StoreFull, StoreError: then none of these records is stored.
         """
-        request = Append(lane, tuple(records))
+        request = Append(lane, tuple(records), notes=notes)
         self._writer.submit(request)
         try:
             return await asyncio.wrap_future(request.done)
@@ -143,6 +148,13 @@ class Store:
             request = Ack(lane, part)
             self._writer.submit(request)
             await asyncio.wrap_future(request.done)
+
+    async def notes(self) -> dict[tuple[str, str], str]:
+        """Read every note.
+
+        Raises: StoreError.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._read_notes)
 
     def lanes(self) -> dict[Lane, LaneState]:
         """Give how far each lane is, from memory."""
@@ -189,6 +201,16 @@ class Store:
                 rows = rows[:position]
                 break
         return Peek(first_seq, from_rows(rows))
+
+    def _read_notes(self) -> dict[tuple[str, str], str]:
+        try:
+            if self._reader is None:
+                self._reader = connect_reader(self.path)
+            rows = self._reader.execute("SELECT device, point, state FROM note").fetchall()
+        except sqlite3.Error as error:
+            self._drop_reader()
+            raise explained(self.path, error) from None
+        return {(device, point): state for device, point, state in rows}
 
     def _drop_reader(self) -> None:
         if self._reader is not None:

@@ -7,17 +7,21 @@ from typing import NamedTuple
 
 
 class Quality(IntEnum):
-    """How far a value may be believed; only GOOD and SUBSTITUTED ones reach a bill."""
+    """How far a value may be believed; only those of ``BELIEVED`` reach a bill."""
 
     GOOD = 0
     NOT_AVAILABLE = 1  # the device says so itself: FF fill, NaN sentinel
     INVALID = 2  # the device sent something that is not a value: a non-BCD nibble
     SUSPECT = 3  # a value, but not a plausible one
     SUBSTITUTED = 4  # estimated or entered by a person
+    FROZEN = 5  # read back later from what the device itself had kept
 
     @property
     def word(self) -> str:
         return self.name.lower().replace("_", "-")
+
+
+BELIEVED = (Quality.GOOD, Quality.SUBSTITUTED, Quality.FROZEN)
 
 
 class Quantity(NamedTuple):

@@ -59,7 +59,7 @@ class Demo:
         (self.folder / "central").mkdir(exist_ok=True)
         await self.link.open()
         self.write("site.toml", estate.site_toml(self.ports, seed=7, speed=self.speed))
-        self.write("edge.toml", estate.edge_toml(self.ports, self.link.port, self.language))
+        self.write("edge.toml", estate.edge_toml(self.ports, self.link.port, self.language, speed=self.speed))
         self.write("central.toml", estate.central_toml(self.port, self.language))
         since = month_before(datetime.now(ZoneInfo(self.zone)).date(), 2)
         self.write("records.toml", estate.records_toml("gw-1", self.language, since))

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.billing.trace import BatchRef, Read
 from central_server.schema import batch, gateway, reading
-from protocols.quantity import Quality, from_scaled
+from protocols.quantity import BELIEVED, Quality, from_scaled
 from protocols.sync import Lane
 
 # Only these reach a bill.
-_BELIEVED = (Quality.GOOD.value, Quality.SUBSTITUTED.value)
+_BELIEVED = tuple(quality.value for quality in BELIEVED)
 
 
 async def last_good(conn: AsyncConnection, series_id: int, from_at: int, until: int) -> Read | None:

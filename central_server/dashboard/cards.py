@@ -17,7 +17,7 @@ from central_server.records import service as records
 from central_server.records.store import MeterPlace
 from central_server.telemetry import service as telemetry
 from central_server.telemetry.service import Value
-from protocols.quantity import Quality
+from protocols.quantity import BELIEVED
 
 _PERIOD_S = 60
 _LEAST_STALE_MS = 30_000
@@ -41,7 +41,7 @@ class Cell:
 
     @property
     def is_good(self) -> bool:
-        return self.quality in (Quality.GOOD, Quality.SUBSTITUTED)
+        return self.quality in BELIEVED
 
 
 @dataclass(frozen=True, slots=True)

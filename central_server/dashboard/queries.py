@@ -14,10 +14,10 @@ from central_server.devices.store import IS_BOX
 from central_server.rbac import Actor
 from central_server.records.store import SiteRow
 from central_server.schema import bill_run, building, device, door, event, gateway, installation, reading, series, site
-from protocols.quantity import Quality, from_scaled
+from protocols.quantity import BELIEVED, from_scaled
 
 # The same that bills believe in.
-_BELIEVED = (Quality.GOOD.value, Quality.SUBSTITUTED.value)
+_BELIEVED = tuple(quality.value for quality in BELIEVED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ QUALITIES = {
     2: N_("invalid"),
     3: N_("suspect"),
     4: N_("substituted"),
+    5: N_("from the meter's memory"),
 }
 PRIORITIES = {1: N_("Critical"), 2: N_("Major"), 3: N_("Minor")}
 
@@ -249,6 +250,18 @@ CONDITIONS |= {
             N_("If it names an older version, the centre was restored from a backup: tell the administrator."),
         ),
     ),
+    "reading_suspect": Condition(
+        N_("Register is not believed"),
+        N_(
+            "A meter's register did what it cannot: it fell, stood at zero, or grew by more than its line carries. "
+            "Nothing is billed from these reads."
+        ),
+        (
+            N_("A single wrong read heals by itself; the alarm then clears."),
+            N_("If the meter or its transformers were exchanged: enter the exchange, then edge guard accept."),
+            N_("If nothing was changed, have the meter and its wiring checked."),
+        ),
+    ),
     "round_missed": Condition(
         N_("Round was not made"),
         N_("The time for this inspection round is over and not every point was visited."),
@@ -285,6 +298,9 @@ DETAILS = {
     "plan": N_("Plan"),
     "missed": N_("Points missed"),
     "points": N_("Points"),
+    "point": N_("Register"),
+    "value": N_("Read"),
+    "believed": N_("Last believed"),
 }
 
 # The words of our profiles that alarms bring along.

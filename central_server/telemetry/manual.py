@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from central_server.schema import gateway, lane_mark, reading
 from central_server.sync import store as log_store
 from central_server.telemetry import store
-from protocols.quantity import Quality, from_scaled, to_scaled
+from protocols.quantity import BELIEVED, Quality, from_scaled, to_scaled
 from protocols.sync import Batch, Lane, Reading, Series, batch_header, encode_batch
 
 _EPOCH = 1  # nobody restarts a person
-_BELIEVED = (Quality.GOOD.value, Quality.SUBSTITUTED.value)
+_BELIEVED = tuple(quality.value for quality in BELIEVED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from drivers.errors import ProfileError
-from drivers.profile.file import PointTable, lint
+from drivers.profile.file import Head, PointTable, lint
 from drivers.profile.model import Point, Profile, Writable
-from drivers.profile.protocol import PROTOCOLS, known_keys
+from drivers.profile.protocol import PROTOCOLS, ProfileProtocol, known_keys
 from protocols.quantity import Quantity, canonical
 from protocols.toml import Document, Fault, SettingsError, faults, parse
 
@@ -71,7 +71,7 @@ def parse_profile(text: str, name: str, file: str) -> Profile:
         raise ProfileError(faults(document, error.errors(), known_keys(protocol))) from None
     if found := [*lint(document, table), *spoken.lint(document, table)]:
         raise ProfileError(found)
-    points = tuple(_point(entry, spoken.source(table, entry)) for entry in table.points)
+    points = tuple(_point(entry, spoken, table) for entry in table.points)
     return Profile(
         name=name,
         title=table.title,
@@ -95,16 +95,20 @@ def _protocol(document: Document) -> str:
     raise ProfileError([document.fault(("protocol",), f"the protocol is {protocol!r}", remedy)])
 
 
-def _point(table: PointTable, source: object) -> Point:
-    states = {int(code): word for code, word in table.states.items()}
-    return Point(table.name, table.unit, source, table.register_, states, _writable(table))
-
-
-def _writable(table: PointTable) -> Writable | None:
-    if table.write is None:
-        return None
-
-    def canonical_value(value: Decimal | None) -> Decimal | None:
+def _point(table: PointTable, spoken: ProfileProtocol, file: Head) -> Point:
+    def in_canonical_unit(value: Decimal | None) -> Decimal | None:
         return None if value is None else canonical(Quantity(value, table.unit)).value
 
-    return Writable(canonical_value(table.write.min), canonical_value(table.write.max))
+    source = spoken.source(file, table)
+    end = spoken.modulus(source) if table.register_ and table.rollover is None else table.rollover
+    write = table.write
+    return Point(
+        name=table.name,
+        unit=table.unit,
+        source=source,
+        is_register=table.register_,
+        states={int(code): word for code, word in table.states.items()},
+        write=None if write is None else Writable(in_canonical_unit(write.min), in_canonical_unit(write.max)),
+        max_per_hour=in_canonical_unit(table.max_per_hour),
+        modulus=in_canonical_unit(end),
+    )

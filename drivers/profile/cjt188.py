@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -52,6 +53,11 @@ TABLES: Mapping[str, type[Table]] = {"point": Cjt188Point, "cjt188": Settings}
 def source(file: Cjt188File, point: Cjt188Point) -> Source:
     """Say which number a point is; its name says it where no field does."""
     return Source(point.field or point.name)
+
+
+def modulus(_: Source) -> Decimal:
+    """Say where a counter begins anew: eight BCD digits, two of them decimals."""
+    return Decimal(10) ** 6
 
 
 def link(file: Cjt188File) -> Link:

@@ -1,6 +1,7 @@
 """Profiles of DL/T 645 meters: data identifiers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
@@ -81,6 +82,11 @@ def source(file: Dlt645File, point: Dlt645Point) -> Source:
         is_signed=point.signed if point.signed is not None else bool(common and common.is_signed),
         is_common=common is not None and not is_own,
     )
+
+
+def modulus(source: Source) -> Decimal:
+    """Say where a counter begins anew: all its digits are BCD."""
+    return Decimal(10) ** (2 * source.length - source.decimals)
 
 
 def link(file: Dlt645File) -> Link:

@@ -60,6 +60,8 @@ class PointTable(Table):
     register_: Annotated[bool, Field(alias="register")] = False
     states: dict[str, str] = {}
     write: WriteTable | None = None
+    max_per_hour: Annotated[Exact, Field(gt=0)] | None = None
+    rollover: Annotated[Exact, Field(gt=0)] | None = None
 
     @field_validator("unit")
     @classmethod
@@ -77,6 +79,12 @@ class PointTable(Table):
     def _state_has_no_unit(self) -> Self:
         if self.states and (self.unit or self.register_):
             raise ValueError("a point with states has neither a unit nor 'register'")
+        return self
+
+    @model_validator(mode="after")
+    def _only_a_register_is_guarded(self) -> Self:
+        if not self.register_ and (self.max_per_hour or self.rollover):
+            raise ValueError("only a register has 'max_per_hour' and 'rollover'; add register = true or leave them out")
         return self
 
     @model_validator(mode="after")

@@ -126,6 +126,17 @@ def source(file: ModbusFile, point: ModbusPoint) -> Source:
     )
 
 
+_BITS = {"u16": 16, "u32": 32, "u64": 64}
+_DIGITS = {"bcd16": 4, "bcd32": 8}
+
+
+def modulus(source: Source) -> Decimal | None:
+    """Say where a counter begins anew; a float and a signed number have no such place."""
+    if source.type in _DIGITS:
+        return Decimal(10) ** _DIGITS[source.type] * source.scale
+    return Decimal(2) ** _BITS[source.type] * source.scale if source.type in _BITS else None
+
+
 def link(file: ModbusFile) -> Link:
     """Say how the model is asked."""
     relay, card = file.relay, file.card

@@ -25,6 +25,8 @@ class Point:
     Shape: ``unit`` as the device sends it after scaling; ``is_register`` for a cumulative one,
     which is billed; ``states`` gives a code its word; ``source`` is the protocol module's own
     ``Source``; a point without ``write`` is never written.
+    Units: of a register, in its canonical unit, ``max_per_hour`` is the most that its line carries and
+    ``modulus`` the first number that it cannot show; None where the profile does not say.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Point:
     is_register: bool = False
     states: Mapping[int, str] = field(default_factory=dict)
     write: Writable | None = None
+    max_per_hour: Decimal | None = None
+    modulus: Decimal | None = None
 
     @property
     def canonical_unit(self) -> str:

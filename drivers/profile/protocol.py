@@ -1,9 +1,10 @@
 """The protocols that a profile may name, and how each reads its own part of the file."""
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from drivers.profile import cjt188, dlt645, modbus
+from drivers.profile import cjt188, dlt645, modbus, osdp
 from drivers.profile.file import Head, Table
 from protocols.toml import Document, Fault
 
@@ -21,12 +22,21 @@ class ProfileProtocol(NamedTuple):
     source: Callable[[Any, Any], object]
     link: Callable[[Any], object]
     lint: Callable[[Document, Any], Iterable[Fault]]
+    # The first number that a source of this protocol cannot show, None for one without such an end.
+    modulus: Callable[[Any], Decimal | None] = lambda _: None
 
 
 PROTOCOLS: Mapping[str, ProfileProtocol] = {
-    "modbus": ProfileProtocol(modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus.lint),
-    "dlt645": ProfileProtocol(dlt645.Dlt645File, dlt645.TABLES, dlt645.source, dlt645.link, dlt645.lint),
-    "cjt188": ProfileProtocol(cjt188.Cjt188File, cjt188.TABLES, cjt188.source, cjt188.link, cjt188.lint),
+    "modbus": ProfileProtocol(
+        modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus.lint, modbus.modulus
+    ),
+    "dlt645": ProfileProtocol(
+        dlt645.Dlt645File, dlt645.TABLES, dlt645.source, dlt645.link, dlt645.lint, dlt645.modulus
+    ),
+    "osdp": ProfileProtocol(osdp.OsdpFile, osdp.TABLES, osdp.source, osdp.link, osdp.lint),
+    "cjt188": ProfileProtocol(
+        cjt188.Cjt188File, cjt188.TABLES, cjt188.source, cjt188.link, cjt188.lint, cjt188.modulus
+    ),
 }
 
 

@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from drivers.profile import load_profile
 from drivers.sim.site import Device, Line, Site
 
 # A serial line at 2400 baud gives a meter a few items a second, four meters a round in ten; TCP does not mind.
+_MOST_PER_HOUR = 1000
 _PERIOD_S = {"serial": 15, "modbus-tcp": 5}
 
 
@@ -28,7 +30,7 @@ def edge_config(
         parts.append(_table("[uplink]", {"url": uplink_url, "secret_file": secret_file}))
     parts += [_bus(line, (addresses or {}).get(line.id)) for line in site.lines]
     kinds = {line.id: line.kind for line in site.lines}
-    parts += [_device(device, _PERIOD_S[kinds[device.line]]) for device in site.devices]
+    parts += [_device(device, _PERIOD_S[kinds[device.line]], site.speed) for device in site.devices]
     return "\n".join(parts)
 
 
@@ -44,9 +46,12 @@ def _bus(line: Line, address: str | None) -> str:
     return _table("[[bus]]", values | {"timeout_ms": line.timeout_ms})
 
 
-def _device(device: Device, period_s: int) -> str:
+def _device(device: Device, period_s: int, speed: int) -> str:
     values: dict[str, str | int] = {"id": device.id, "name": device.name, "bus": device.line}
     values |= {"profile": device.profile, "address": device.address, "period_s": device.period_s or period_s}
+    if speed > 1 and any(point.is_register for point in load_profile(device.profile).points):
+        # Time runs faster on the site, and so does every counter; the guard must not take that for a fault.
+        values["max_per_hour"] = _MOST_PER_HOUR * speed
     return _table("[[device]]", values)
 
 

@@ -89,6 +89,7 @@ bus = "tcp-1"
 profile = "electricity/eastron-sdm630"
 address = "1"
 period_s = 1
+max_per_hour = 600_000
 
 [[device]]
 id = "em-2"
@@ -96,6 +97,7 @@ bus = "line-1"
 profile = "electricity/dlt645-2007"
 address = "202611000103"
 period_s = 1
+max_per_hour = 600_000
 points = ["energyImportTotal"]
 
 [[device]]
@@ -104,6 +106,7 @@ bus = "line-1"
 profile = "electricity/dlt645-2007"
 address = "202611000104"
 period_s = 1
+max_per_hour = 600_000
 points = ["energyImportTotal"]
 
 [[device]]
@@ -112,6 +115,7 @@ bus = "line-1"
 profile = "electricity/dlt645-2007"
 address = "202611000105"
 period_s = 1
+max_per_hour = 600_000
 points = ["energyImportTotal"]
 """
 

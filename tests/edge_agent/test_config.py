@@ -93,7 +93,7 @@ def test_the_example_that_comes_with_gatehouse_is_right() -> None:
         (
             'kind = "serial"',
             'kind = "rs485"',
-            "edge.toml:15: bus[2].kind: 'rs485' is not a choice here. Choose one of 'modbus-tcp', 'serial'.",
+            "edge.toml:15: bus[2].kind: 'rs485' is not a choice here. Choose one of 'modbus-tcp', 'serial', 'osdp'.",
         ),
         (
             'bus = "tcp-1"',

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -142,12 +142,12 @@ class WatchedStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def append(self, lane: Lane, records: Sequence[Record]) -> int:
+    async def append(self, lane: Lane, records: Sequence[Record], notes: Mapping[tuple[str, str], str] = {}) -> int:
         if self.is_full and lane is Lane.SAFETY:
             raise StoreFull("the disk is full. Make room.")
         if self.hung is not None and lane is Lane.SAFETY:
             await self.hung.wait()
-        done = await self._store.append(lane, records)
+        done = await self._store.append(lane, records, notes)
         for record in records:
             if isinstance(record, Event):
                 self.events.append(record)

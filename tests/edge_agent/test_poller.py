@@ -1,7 +1,7 @@
 """A line is asked on its grid, and what it answered is stored before it is shown."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from drivers.bus.settings import TcpSettings
 from drivers.factory import create_bus, create_driver
 from drivers.profile import load_profile
 from edge_agent.config import Device
+from edge_agent.guard_keeper import Key
 from edge_agent.live import DeviceLive, new_live
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
@@ -87,9 +88,9 @@ async def test_nothing_is_shown_before_it_is_stored(store: Store) -> None:
         return open_door(request)
 
     class SlowStore(Recorder):
-        async def _append(self, lane: Lane, readings: Sequence[Reading]) -> Sequence[Reading]:
+        async def _append(self, lane: Lane, readings: Sequence[Reading], notes: Mapping[Key, str]) -> Sequence[Reading]:
             await gate.wait()
-            return await super()._append(lane, readings)
+            return await super()._append(lane, readings, notes)
 
     async with tcp_peer(count) as port:
         bus = create_bus(TcpSettings("tcp-1", "127.0.0.1", port, 0.1))
@@ -110,7 +111,7 @@ async def test_nothing_is_shown_before_it_is_stored(store: Store) -> None:
 async def test_what_the_store_refused_is_not_shown_and_polling_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(_lane: Lane, _records: Sequence[Record]) -> int:
+    async def full(_lane: Lane, _records: Sequence[Record], _notes: object = None) -> int:
         raise StoreFull("the disk is full. Make room.")
 
     with monkeypatch.context() as disk:

@@ -1,7 +1,7 @@
 """Values become records in their lanes, and a failing store is told and not hidden."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,10 +28,13 @@ class FullStore:
         self._store = store
         self.full: set[Lane] = set()
 
-    async def append(self, lane: Lane, records: Sequence[Record]) -> int:
+    async def append(self, lane: Lane, records: Sequence[Record], notes: Mapping[tuple[str, str], str] = {}) -> int:
         if lane in self.full:
             raise StoreFull("the disk is full. Make room.")
-        return await self._store.append(lane, records)
+        return await self._store.append(lane, records, notes)
+
+    async def notes(self) -> dict[tuple[str, str], str]:
+        return await self._store.notes()
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ async def records(store: Store, lane: Lane) -> tuple[Record, ...]:
 async def test_registers_go_to_the_billing_lane_and_the_rest_to_telemetry(store: Store) -> None:
     recorder = Recorder(store, "gw-1")
     values = [value("energyImportTotal", "1234.56", "kWh"), value("powerTotal", "540.6", "W")]
-    assert await recorder.store([(METER, values)]) == set()
+    assert await recorder.store([(METER, values)]) == [tuple(values)]
     at = 1_795_406_400_123
     assert await records(store, Lane.BILLING) == (
         Reading(Series("em-1", "energyImportTotal", "kWh"), at, Decimal("1234.56")),
@@ -79,12 +82,12 @@ async def test_what_a_full_store_refused_is_counted_and_told_at_once_from_the_ro
     values = [value("energyImportTotal", "1", "kWh"), value("powerTotal", "2", "W")]
     disk.full = {Lane.BILLING, Lane.TELEMETRY}
     for _ in range(2):
-        assert await recorder.store([(METER, values)]) == {"em-1"}, "nothing of it may be shown"
+        assert await recorder.store([(METER, values)]) == [()], "nothing of it may be shown"
     assert recorder.error is not None
     assert "full" in recorder.error
     assert await told(store) == [("store_failing", "raised")]
     disk.full = set()
-    assert await recorder.store([(METER, values)]) == set()
+    assert await recorder.store([(METER, values)]) == [tuple(values)]
     assert recorder.error is None
     assert await told(store) == [("store_failing", "raised"), ("store_failing", "cleared")]
     cleared = (await records(store, Lane.SAFETY))[-1]
@@ -98,12 +101,12 @@ async def test_alarms_that_the_store_did_not_take_are_told_in_order_as_soon_as_i
     disk.full = set(Lane)
     await recorder.started("0.1.0")
     await recorder.alarm("device:em-1", "device_offline", is_on=True, detail={})
-    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) == {"em-1"}
+    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) == [()]
     assert await told(store) == []
     disk.full = set()
     await recorder.alarm("bus:line-1", "bus_down", is_on=False, detail={})  # as the poller says each time round
     assert await told(store) == [("started", ""), ("device_offline", "raised"), ("store_failing", "raised")]
-    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) == set()
+    assert await recorder.store([(METER, [value("powerTotal", "2", "W")])]) != [()]
     assert (await told(store))[3:] == [("store_failing", "cleared")]
 
 
@@ -119,7 +122,7 @@ async def test_one_reading_that_cannot_be_stored_does_not_hold_back_its_neighbou
     garbled = PointValue("powerTotal", Quantity(None, "W", Quality.INVALID), NOON, b"\xff" * 100_000)
     other = Device("em-2", "em-2", "line-1", PROFILE, "202611000104", 10, ("powerTotal",))
     answers = [(METER, [garbled]), (other, [value("powerTotal", "7", "W")])]
-    assert await recorder.store(answers) == {"em-1"}
+    assert await recorder.store(answers) == [(), (value("powerTotal", "7", "W"),)]
     (kept,) = await records(store, Lane.TELEMETRY)
     assert isinstance(kept, Reading)
     assert (kept.series.device, kept.value) == ("em-2", Decimal(7))
