@@ -18,6 +18,7 @@ from edge_agent.config import Device, Settings
 from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import read_secret
 from edge_agent.door import DoorKeeper, NotOpened
+from edge_agent.gap_repair import GapRepair
 from edge_agent.lift import LiftKeeper
 from edge_agent.live import new_live, value_json
 from edge_agent.poller import Poller
@@ -42,6 +43,7 @@ class Agent:
         self._store = store
         self._started = time.monotonic()
         self._recorder = Recorder(store, settings.edge_id)
+        self._gaps = GapRepair(self._recorder, settings.zone)
         self._live = new_live(settings.devices)
         self._drivers: dict[str, Driver] = {}
         self._pollers: list[Poller] = []
@@ -74,6 +76,7 @@ class Agent:
             },
         )
         await self._recorder.started(VERSION)
+        self._gaps.load()
         await self._load_rules()
         await control.open()
         try:
@@ -96,7 +99,7 @@ class Agent:
         self._drivers |= drivers
         devices = {device.id: device for device in self.settings.devices}
         lifts = {key: LiftKeeper(devices[key], self._recorder).seen for key in drivers if _is_lift(devices[key])}
-        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), lifts)
+        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), lifts, self._gaps)
         self._pollers.append(poller)
         tasks.create_task(bus.run(), name=f"bus {line.id}")
         tasks.create_task(poller.run(), name=f"poll {line.id}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from drivers.bus.settings import BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
@@ -60,11 +61,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings in force, every path absolute."""
+    """Settings in force, every path absolute; ``zone`` is where the meters' days end."""
 
     file: Path
     edge_id: str
     data: Path
+    zone: ZoneInfo
     uplink: Uplink | None
     buses: tuple[BusSettings, ...]
     devices: tuple[Device, ...]
@@ -78,16 +80,24 @@ class Settings:
         return self.data / SOCKET_NAME
 
 
+def _zone(name: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone '{name}'; write one as Asia/Shanghai or Europe/Berlin") from None
+
+
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class _Edge(_Table):
     id: _Id
     data: str = "data"
+    zone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
 
 
 class _Uplink(_Table):
@@ -214,6 +224,7 @@ def load_settings(path: Path) -> Settings:
         path.absolute(),
         read.edge.id,
         folder / read.edge.data,
+        read.edge.zone,
         uplink,
         tuple(_bus(bus, folder) for bus in read.bus),
         tuple(_device(device, profiles[device.profile], folder, read.card_format) for device in read.device),

@@ -63,6 +63,7 @@ class DoorKeeper:
         self._conditions: Mapping[str, bool] = {}
         self._last: dict[str, Any] | None = None
         self._records: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_UNRECORDED)
+        self._shows: asyncio.Queue[bool] = asyncio.Queue(2)
         self.error: str | None = None
 
     async def run(self) -> None:
@@ -70,6 +71,7 @@ class DoorKeeper:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_looking(), name=f"look {self.device.id}")
             tasks.create_task(self._keep_recording(), name=f"record {self.device.id}")
+            tasks.create_task(self._keep_showing(), name=f"show {self.device.id}")
 
     async def _keep_looking(self) -> None:
         period_s = self.device.card_ms / 1000
@@ -103,6 +105,17 @@ class DoorKeeper:
                 await record()
             except Exception:  # the device task's boundary
                 log.exception("%s: a fault in this program", self.device.id)
+
+    async def _keep_showing(self) -> None:
+        """Show decisions where the reader can; a slow reader must not hold up a record or a relay."""
+        while True:
+            is_granted = await self._shows.get()
+            if not isinstance(self._driver, Feedback):
+                continue
+            try:
+                await self._driver.show_decision(is_granted=is_granted)
+            except DriverError as error:
+                log.warning("%s: the reader did not show the decision: %s", self.device.id, error.reason)
 
     def _soon(self, record: Callable[[], Awaitable[None]]) -> None:
         """Have something recorded, after what waits already."""
@@ -170,7 +183,7 @@ class DoorKeeper:
     def _follow(self, card: CardRead) -> Event | None:
         """Notice a card that was shown since the last look; gives its decision if it opens without a record."""
         now = time.monotonic()
-        found = presented(self._counter, card.counter, now - self._read_at)
+        found = presented(self._counter, card.counter, max(now - self._read_at, card.age_s))
         self._counter, self._read_at = card.counter, now
         if found.missed != 0:
             log.warning("%s: cards missed: %s", self.device.id, found.why)
@@ -179,10 +192,12 @@ class DoorKeeper:
         if not found.is_new:
             return None
         try:
-            return self._decide(known_as(card, self.device.card_rules), now)
+            card = known_as(card, self.device.card_rules)
         except ProtocolError as error:
-            self._not_read(card, error)
-            return None
+            if self._status.fire != "fire":  # in a fire every card opens, even one that nobody can read
+                self._not_read(card, error)
+                return None
+        return self._decide(card, now)
 
     def _not_read(self, card: CardRead, error: ProtocolError) -> None:
         """Record a card that its reader's rule does not take; nobody can say whose it was."""
@@ -190,7 +205,7 @@ class DoorKeeper:
         body = {"door": self.device.id, "missed": 1, "why": error.detail, "counter": card.counter}
         body["card"] = {"bits": card.bits, "number": f"{card.number:x}"}
         self._soon(partial(self._recorder.tell, Event("cards_missed", self._subject, _now_ms(), body)))
-        self._soon(partial(self._show, is_granted=False))
+        self._show(is_granted=False)
 
     def _decide(self, card: CardRead, shown_at: float) -> Event | None:
         """Decide at once; what follows is the recording task's, but in a fire."""
@@ -209,21 +224,14 @@ class DoorKeeper:
             self._soon(partial(self._grant, event, shown_at))
         else:
             self._note(event)
-            self._soon(partial(self._deny, event))
+            self._soon(partial(self._recorder.tell, event))
+            self._show(is_granted=False)
         return None
 
-    async def _deny(self, event: Event) -> None:
-        await self._show(is_granted=False)  # before the record: a slow store keeps nobody standing there
-        await self._recorder.tell(event)
-
-    async def _show(self, *, is_granted: bool) -> None:
-        """Show whoever presented a card what was decided, where the reader can."""
-        if not isinstance(self._driver, Feedback):
-            return
-        try:
-            await self._driver.show_decision(is_granted=is_granted)
-        except DriverError as error:
-            log.warning("%s: the reader did not show the decision: %s", self.device.id, error.reason)
+    def _show(self, *, is_granted: bool) -> None:
+        """Have the reader show what was decided; where it is still busy with the last, nothing."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._shows.put_nowait(is_granted)
 
     async def _grant(self, event: Event, shown_at: float) -> None:
         if not await self._commit(event):
@@ -231,7 +239,7 @@ class DoorKeeper:
         if time.monotonic() - shown_at > _OPEN_WITHIN_S:
             self._not_opened(event, "the store was too slow, and whoever stood there may have gone")
         elif await self._open(event, self._rule().pulse_ms) is None:
-            await self._show(is_granted=True)
+            self._show(is_granted=True)
 
     async def _open_for_fire(self, event: Event) -> None:
         """Open whatever happens; the record comes when it can."""

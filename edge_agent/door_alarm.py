@@ -1,8 +1,9 @@
 """What is wrong at a door, look by look. Pure: the caller brings the time.
 
-    door_forced     it opened, and neither a grant, the exit button nor a fire had released it
-    door_held_open  it has been open for longer than its rule allows; a fire stops that clock
-    door_tamper     the module's housing is open
+    door_forced       it opened, and neither a grant, the exit button nor a fire had released it
+    door_held_open    it has been open for longer than its rule allows; a fire stops that clock
+    door_tamper       the module's housing is open
+    door_default_key  the line to the reader is protected only by a key that everybody knows
 
 Each lasts until its cause is over; a forced door is forced until it is closed again.
 """
@@ -51,4 +52,6 @@ def look(
     }
     if door.tamper is not None:
         conditions["door_tamper"] = door.tamper == "tampered"
+    if door.key is not None:
+        conditions["door_default_key"] = door.key == "default"
     return DoorWatch(now, is_open, is_forced, open_since, exit_at, fire_at), conditions

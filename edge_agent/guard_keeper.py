@@ -71,6 +71,10 @@ class GuardKeeper:
         rollovers = [found.rollover for found in judged.values() if found.rollover is not None]
         return [*rollovers, *filter(None, map(self._alarm, sorted({device for device, _ in judged})))]
 
+    def believed(self, device: str) -> dict[str, Believed]:
+        """Give what is believed of a device's registers."""
+        return {point: state for (owner, point), state in self._states.items() if owner == device}
+
     def accept(self, device: str, point: str, operator: str) -> tuple[Judged, Event] | None:
         """Give what is known once a person has accepted a doubted level; None where nothing is in doubt."""
         key = (device, point)

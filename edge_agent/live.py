@@ -10,6 +10,7 @@ from drivers.base import PointValue
 from drivers.breaker import Breaker, BreakerState
 from edge_agent.config import Device
 from edge_agent.schedule import Health
+from protocols.quantity import Quality
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,7 +51,8 @@ class DeviceLive:
         self.is_line_down = False
 
     def show(self, values: Sequence[PointValue]) -> None:
-        """Show values; only what is stored may be shown."""
+        """Show values; only what is stored may be shown, and what was read back is not the present."""
+        values = [value for value in values if value.quantity.quality is not Quality.FROZEN]
         self.values.update({value.point: value for value in values})
         if values:
             self.last_ok_at = max(value.taken_at for value in values)

@@ -14,6 +14,7 @@ from typing import Any
 from drivers.base import Driver, PointValue
 from drivers.bus.owner import Bus, BusState
 from drivers.errors import BusDown, DeviceError, DeviceOffline
+from edge_agent.gap_repair import GapRepair
 from edge_agent.live import DeviceLive
 from edge_agent.recorder import Recorder
 from edge_agent.schedule import Poll, Probe, Schedule, Wait
@@ -37,6 +38,7 @@ class Poller:
         recorder: Recorder,
         probe_s: float,
         watches: Mapping[str, Watch] = MappingProxyType({}),
+        gaps: GapRepair | None = None,
     ) -> None:
         self.bus = bus
         self._drivers = drivers
@@ -44,6 +46,7 @@ class Poller:
         self._recorder = recorder
         self._probe_s = probe_s
         self._watches = watches
+        self._gaps = gaps
         self._rounds: dict[str, float] = {}
         self._periods: dict[str, float] = {}
         self._answers: asyncio.Queue[tuple[DeviceLive, Sequence[PointValue]]] = asyncio.Queue(_MOST_UNSTORED)
@@ -100,7 +103,11 @@ class Poller:
             live.line_down(error.reason)
             await asyncio.sleep(min(1.0, live.device.period_s))
         else:
+            if self._gaps is not None:
+                await self._gaps.note(live.device, driver, values)
             await self._answered(live, values)
+            if self._gaps is not None and (frozen := await self._gaps.next(live.device, driver)):
+                await self._answers.put((live, frozen))
 
     async def _read(self, driver: Driver, live: DeviceLive, slack_s: float) -> list[PointValue]:
         """Read a device; once more where it was well a moment ago and the line has the time."""

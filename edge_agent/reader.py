@@ -1,6 +1,7 @@
 """A card at a reader: whether it is new, by the module's counter, and what the house knows it by. Pure."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from drivers.base import CardRead
@@ -35,7 +36,8 @@ def presented(last: int | None, counter: int, silent_s: float) -> Presented:
     if step > _MOST_STEP:
         return Presented(False, None, "the module's counter has started again")
     if silent_s > LATEST_S:
-        return Presented(False, step, f"the module was silent for {silent_s:.0f} s")
+        why = f"the module was silent for {silent_s:.0f} s" if isfinite(silent_s) else "it may be from before the start"
+        return Presented(False, step, why)
     return Presented(True, step - 1, "several cards between two looks" if step > 1 else "")
 
 
@@ -49,6 +51,6 @@ def known_as(card: CardRead, rules: Sequence[CardRule]) -> CardRead:
     for rule in rules:
         if rule.bits == card.bits:
             bits, number = rule.apply(card.bits, card.number)
-            return CardRead(card.counter, bits, number)
+            return card._replace(bits=bits, number=number)
     known = " or ".join(str(rule.bits) for rule in rules)
     raise LengthMismatch(f"a card of {card.bits} bits, where this reader's have {known}")

@@ -10,7 +10,7 @@ from drivers.base import PointValue
 from drivers.profile import Point
 from edge_agent.alarm import Alarms
 from edge_agent.config import Device
-from edge_agent.guard import to_note
+from edge_agent.guard import Believed, to_note
 from edge_agent.guard_keeper import GuardKeeper, Judged, Key
 from edge_agent.live import milliseconds
 from edge_agent.store import RecordRefused, Store, StoreError
@@ -21,6 +21,7 @@ log = logging.getLogger("edge.recorder")
 
 
 _MOST_UNTOLD = 10_000  # events
+_GAP = ""  # the note of a device's gap stands beside those of its points
 
 
 class Recorder:
@@ -39,13 +40,16 @@ class Recorder:
         self._untold: list[Event] = []
         self._telling = asyncio.Lock()
         self._is_mute = False
+        self.gap_notes: dict[str, str] = {}
         self.error: str | None = None
         self.refused = 0
 
     async def started(self, version: str) -> None:
         """Remember what the guard knew, and say that the gateway has started: any alarm raised before is void."""
         try:
-            self._guard.load(await self._store.notes())
+            notes = await self._store.notes()
+            self._guard.load({key: note for key, note in notes.items() if key[1] != _GAP})
+            self.gap_notes = {device: note for (device, point), note in notes.items() if point == _GAP}
         except StoreError as error:
             log.error("what the counter guard knew cannot be read: %s", error)
         await self._tell(Event("started", self._gateway, _now_ms(), {"version": version}))
@@ -93,6 +97,14 @@ class Recorder:
     async def tell(self, event: Event) -> None:
         """Commit an event that has happened already; it waits in memory while the store fails."""
         await self._tell(event)
+
+    def believed(self, device: str) -> dict[str, Believed]:
+        """Give what is believed of a device's registers."""
+        return self._guard.believed(device)
+
+    async def keep_gap(self, device: str, note: str) -> None:
+        """Keep what is left of a gap over a restart. Raises: StoreError."""
+        await self._store.append(Lane.CONTROL, (), {(device, _GAP): note})
 
     def doubts(self) -> list[dict[str, Any]]:
         """Describe the registers that are not believed, as ``edge guard`` does."""
