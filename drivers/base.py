@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from drivers.bus.exchange import Answer, Exchange, Priority
@@ -36,6 +37,8 @@ class Options:
 
     timeout_s: float | None = None
     preamble: int | None = None
+    key_file: Path | None = None  # the device's own key, 0600
+    is_installing: bool = False  # a new device that is to be given the key in ``key_file``
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,7 @@ class Driver(ABC):
             except DeviceError as error:
                 error.partial = tuple(values)
                 raise
-            values += [
-                PointValue(point.name, _kept(quantity), answer.taken_at, raw)
-                for point, quantity, raw in self._values(planned, answer.payload)
-            ]
+            values += self._told(planned, answer)
         if refusal is not None and not values:
             raise refusal
         return values + [PointValue(point.name, _missing(point), values[-1].taken_at, b"") for point in refused]
@@ -143,6 +143,13 @@ class Driver(ABC):
             if not may_repeat or not (is_alive or error.is_broken):
                 raise
         return await self.bus.execute(self._again(planned).exchange, priority)
+
+    def _told(self, planned: Read, answer: Answer) -> list[PointValue]:
+        """Give an answer's values as they leave the driver."""
+        return [
+            PointValue(point.name, kept(quantity), answer.taken_at, raw)
+            for point, quantity, raw in self._values(planned, answer.payload)
+        ]
 
     def _again(self, planned: Read) -> Read:
         """Give the read to repeat; a protocol with sequence numbers takes a new one."""
@@ -180,7 +187,7 @@ _TOO_LARGE = Decimal("1e12")
 _POWERS_OF_TEN = frozenset(Decimal(10) ** power for power in range(1, 7))
 
 
-def _kept(quantity: Quantity) -> Quantity:
+def kept(quantity: Quantity) -> Quantity:
     """Express a quantity as a reading keeps it: canonical, and with the places that the device has.
 
     Shape: 0.5406 kW is 540.6 W, not 540.6000; a float32's 1e-45 is 0 and its 1e38 is INVALID.
@@ -210,14 +217,21 @@ class DoorStatus(NamedTuple):
     tamper: str | None
     fire: str | None = None
     exit_button: str | None = None
+    key: str | None = None
+    power: str | None = None
 
 
 class CardRead(NamedTuple):
-    """The last card at a reader; ``counter`` (16 bits, wraps) rises with every card, ``number`` is its raw bits."""
+    """The last card at a reader.
+
+    Shape: ``counter`` (16 bits, wraps) rises with every card; ``number`` is its raw bits.
+    Units: ``age_s`` is for how long the card may have waited in the reader.
+    """
 
     counter: int
     bits: int
     number: int
+    age_s: float = 0.0
 
 
 class CarStatus(NamedTuple):
@@ -264,6 +278,7 @@ class History(Protocol):
     async def read_history(self, days: Sequence[date], zone: tzinfo) -> list[PointValue]: ...
 
 
+@runtime_checkable
 class Door(Protocol):
     """Gives whether it is closed and locked, in words, and the last card; opens for ``pulse_ms`` milliseconds."""
 
@@ -272,6 +287,20 @@ class Door(Protocol):
     async def read_card(self) -> CardRead | None: ...
 
     async def open_door(self, pulse_ms: int) -> None: ...
+
+
+@runtime_checkable
+class Feedback(Protocol):
+    """Shows and sounds to whoever presented a card what was decided."""
+
+    async def show_decision(self, *, is_granted: bool) -> None: ...
+
+
+@runtime_checkable
+class CardBell(Protocol):
+    """Returns as soon as a card has been shown since the last ``read_card``, so that nobody waits for the next look."""
+
+    async def card_shown(self) -> None: ...
 
 
 class Elevator(Protocol):

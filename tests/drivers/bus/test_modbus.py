@@ -88,7 +88,7 @@ async def test_nobody_at_the_address_is_told_with_the_remedy() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     async with bus_to(port) as bus:
-        with pytest.raises(BusDown, match=rf"Nothing answers at 127\.0\.0\.1:{port}. Check the address"):
+        with pytest.raises(BusDown, match=rf"127\.0\.0\.1:{port} refuses the connection. Check the port"):
             await bus.execute(ENERGY)
         with pytest.raises(BusDown):
             await bus.execute(ENERGY)
@@ -100,7 +100,7 @@ async def test_a_gateway_that_goes_and_returns_is_found_by_itself() -> None:
         async with bus_to(port) as bus:
             await bus.execute(ENERGY)
             await stack.aclose()
-            await eventually(lambda: "Nothing answers" in (bus.error or ""))
+            await eventually(lambda: "refuses the connection" in (bus.error or ""))
             async with modbus_server({1: METER}, port):
                 await eventually(lambda: bus.state is BusState.UP)
                 assert (await bus.execute(ENERGY)).payload == struct.pack(">f", 1234.5)
@@ -109,8 +109,8 @@ async def test_a_gateway_that_goes_and_returns_is_found_by_itself() -> None:
 async def test_an_idle_connection_that_is_closed_is_noticed_and_opened_again() -> None:
     async with modbus_server({1: METER}) as port, bus_to(port) as bus:
         await bus.execute(ENERGY)
-        assert bus._client is not None
-        bus._client.ctx.transport.abort()
+        assert bus._link is not None
+        bus._link.close()
         await eventually(lambda: bus.state is BusState.DOWN)
         assert "closed the connection" in (bus.error or "")
         await eventually(lambda: bus.state is BusState.UP)
