@@ -116,23 +116,26 @@ class _TcpBus(_Bus):
     port: Annotated[int, Field(ge=1, le=65535)] = 502
 
 
-class _SerialBus(_Bus):
+class _Line(_Bus):
+    """A serial ``port``, or ``host`` and ``tcp_port`` of a converter that passes the line's bytes on."""
+
+    port: Annotated[str, Field(min_length=1)] | None = None
+    host: Annotated[str, Field(min_length=1)] | None = None
+    tcp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
+class _SerialBus(_Line):
     kind: Literal["serial"]
-    port: Annotated[str, Field(min_length=1)]
     baudrate: Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 2400
     bytesize: Literal[7, 8] = 8
     parity: Literal["N", "E", "O"] = "E"
     stopbits: Literal[1, 2] = 1
+    modbus: Literal["rtu", "ascii"] = "rtu"
 
 
-class _OsdpBus(_Bus):
-    """A serial ``port``, or ``host`` and ``tcp_port`` of a converter."""
-
+class _OsdpBus(_Line):
     kind: Literal["osdp"]
-    port: Annotated[str, Field(min_length=1)] | None = None
     baudrate: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
-    host: Annotated[str, Field(min_length=1)] | None = None
-    tcp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
 class _Device(_Table):
@@ -238,8 +241,9 @@ def _bus(bus: _TcpBus | _SerialBus | _OsdpBus, folder: Path) -> BusSettings:
         return OsdpSettings(bus.id, port, bus.baudrate, bus.host or "", bus.tcp_port or 0, timeout_s)
     if isinstance(bus, _TcpBus):
         return TcpSettings(bus.id, bus.host, bus.port, timeout_s)
-    port = str(folder / bus.port)
-    return SerialSettings(bus.id, port, bus.baudrate, bus.bytesize, bus.parity, bus.stopbits, timeout_s)
+    port = f"tcp://{bus.host}:{bus.tcp_port}" if bus.port is None else str(folder / bus.port)
+    line = (bus.id, port, bus.baudrate, bus.bytesize, bus.parity, bus.stopbits)
+    return SerialSettings(*line, timeout_s, is_ascii=bus.modbus == "ascii")
 
 
 def _device(device: _Device, profile: Profile, folder: Path, formats: Sequence[CardFormatTable]) -> Device:
@@ -277,12 +281,12 @@ def _lint_data(document: Document, read: _File, path: Path) -> Iterator[Fault]:
 def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
     seen: dict[str, str] = {}
     for index, bus in enumerate(read.bus):
-        if isinstance(bus, _OsdpBus) and (wrong := _osdp_complaint(bus)) is not None:
+        if isinstance(bus, _Line) and (wrong := _line_complaint(bus)) is not None:
             yield document.fault(("bus", index, "port"), wrong, "Name a serial port, or the host and tcp_port.")
             continue
         if isinstance(bus, _TcpBus):
             place = f"{bus.host}:{bus.port}"
-        elif isinstance(bus, _OsdpBus) and bus.host is not None:
+        elif bus.host is not None:
             place = f"{bus.host}:{bus.tcp_port}"
         else:
             place = os.path.realpath(path.absolute().parent / (bus.port or ""))
@@ -292,11 +296,11 @@ def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
         seen.setdefault(place, bus.id)
 
 
-def _osdp_complaint(bus: _OsdpBus) -> str | None:
+def _line_complaint(bus: _Line) -> str | None:
     if bus.port is not None and bus.host is not None:
-        return "an OSDP line is a serial port or behind a host, not both"
+        return "a line is a serial port or behind a host, not both"
     if bus.port is None and (bus.host is None or bus.tcp_port is None):
-        return "nothing says where this OSDP line is"
+        return "nothing says where this line is"
     return None
 
 

@@ -1,11 +1,11 @@
-"""Modbus RTU on a serial line, by the house's own codec."""
+"""Modbus on a serial line, RTU or ASCII, by the house's own codec."""
 
 from collections.abc import Callable
 from functools import partial
 
 from drivers.bus.exchange import FrameExchange, ModbusRead, ModbusWrite
 from drivers.bus.refusal import refusal
-from protocols import modbus
+from protocols import modbus, modbus_ascii
 from protocols.errors import ApplicationError, MalformedFrame
 
 # The silence of 3.5 characters that ends a frame, and room for adapters that buffer.
@@ -13,8 +13,8 @@ _IDLE_CHARACTERS = 4
 _IDLE_S = 0.01
 
 
-def rtu_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float) -> FrameExchange:
-    """Put a read or a write in an RTU frame."""
+def line_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float, *, is_ascii: bool = False) -> FrameExchange:
+    """Put a read or a write in a frame."""
     accept: Callable[[modbus.Frame], bytes]
     if isinstance(exchange, ModbusWrite):
         pdu = modbus.encode_write_request(exchange.function, exchange.address, exchange.value)
@@ -22,10 +22,11 @@ def rtu_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float) -> FrameExch
     else:
         pdu = modbus.encode_read_request(exchange.function, exchange.address, exchange.count)
         accept = partial(_accept, exchange)
+    encode = modbus_ascii.encode_ascii if is_ascii else modbus.encode_rtu
     return FrameExchange(
-        framing="modbus-rtu",
+        framing="modbus-ascii" if is_ascii else "modbus-rtu",
         party=f"unit {exchange.device_id}",
-        request=modbus.encode_rtu(modbus.Frame(exchange.device_id, pdu)),
+        request=encode(modbus.Frame(exchange.device_id, pdu)),
         accept=accept,
         timeout_s=exchange.timeout_s,
         idle_s=max(_IDLE_S, _IDLE_CHARACTERS * byte_s),

@@ -8,12 +8,12 @@ its late answer has come or cannot come any more.
 
 from dataclasses import dataclass
 
-from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, utc_now
+from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand, utc_now
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
-from drivers.bus.rtu import rtu_exchange
+from drivers.bus.rtu import line_exchange
 from drivers.bus.serial_port import SerialPort, open_serial
 from drivers.bus.settings import SerialSettings
-from drivers.errors import DeviceOffline, DeviceRefused
+from drivers.errors import DeviceOffline, DeviceRefused, DriverError
 from protocols.errors import ApplicationError, ProtocolError
 from protocols.framing import scanner
 from protocols.stream import Found, FrameScanner
@@ -37,10 +37,10 @@ class _Listening:
 
 
 class SerialBus(Bus):
-    """A serial line; carries DL/T 645, CJ/T 188 and Modbus RTU."""
+    """A serial line; carries DL/T 645, CJ/T 188, M-Bus and Modbus RTU."""
 
     kind = "serial"
-    speaks = frozenset({"modbus", "dlt645", "cjt188"})
+    speaks = frozenset({"modbus", "dlt645", "cjt188", "mbus"})
 
     def __init__(
         self, settings: SerialSettings, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S
@@ -67,7 +67,9 @@ class SerialBus(Bus):
 
     async def _exchange(self, exchange: Exchange) -> bytes:
         if isinstance(exchange, ModbusRead | ModbusWrite):
-            exchange = rtu_exchange(exchange, self._settings.byte_s)
+            exchange = line_exchange(exchange, self._settings.byte_s, is_ascii=self._settings.is_ascii)
+        if isinstance(exchange, OsdpCommand):
+            raise DriverError(f"The bus '{self.id}' keeps no OSDP sessions. Set its kind to osdp.")
         port = self._opened()
         await self._await_late_answer(port, exchange)
         await self._await_quiet(port, exchange.idle_s)

@@ -1,12 +1,17 @@
-"""A serial port that never blocks: opened by pyserial, read and written through the event loop."""
+"""A line's bytes that never block, read and written through the event loop.
+
+A port is a device file, opened by pyserial, or ``tcp://host:port`` of a converter that passes bytes on.
+"""
 
 import asyncio
 import errno
 import os
+import socket
 import termios
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import serial
 
@@ -16,6 +21,13 @@ from drivers.errors import BusDown
 _READ_BYTES = 4096
 # Nobody waits for older bytes than these.
 _KEEP_BYTES = 8192
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class _Device(Protocol):
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class SerialPort:
@@ -24,7 +36,7 @@ class SerialPort:
     Units: ``last_byte_at`` is when a byte last went or came, by the loop's clock.
     """
 
-    def __init__(self, device: serial.Serial, name: str, on_lost: Callable[[], None]) -> None:
+    def __init__(self, device: _Device, name: str, on_lost: Callable[[], None]) -> None:
         self._device = device
         self._on_lost = on_lost
         self._is_lost = False
@@ -113,6 +125,8 @@ class SerialPort:
 
     def _gone(self, error: OSError | None) -> str:
         reason = f" ({error.strerror})" if error and error.strerror else ""
+        if is_tcp(self._name):
+            return f"The converter at {self._name} has closed the connection{reason}; it is opened again by itself."
         return (
             f"The serial port {self._name} has gone{reason}. Check its cable and adapter; it is opened again by itself."
         )
@@ -123,11 +137,52 @@ async def open_serial(settings: SerialSettings, on_lost: Callable[[], None]) -> 
 
     Raises: BusDown with the reason and its remedy.
     """
+    device: _Device
+    if is_tcp(settings.port):
+        return SerialPort(await asyncio.to_thread(_connect, settings.port), settings.port, on_lost)
     try:
         device = await asyncio.to_thread(_open, settings)
     except (serial.SerialException, OSError, termios.error, ValueError) as error:
         raise BusDown(_why(settings.port, error)) from None
     return SerialPort(device, settings.port, on_lost)
+
+
+def open_device(settings: SerialSettings) -> serial.Serial:
+    """Open a port for a thread that reads and writes it itself.
+
+    Raises: BusDown with the reason and its remedy.
+    """
+    try:
+        return _open(settings)
+    except (serial.SerialException, OSError, termios.error, ValueError) as error:
+        raise BusDown(_why(settings.port, error)) from None
+
+
+def is_tcp(port: str) -> bool:
+    """Tell whether a port is a converter's address."""
+    return port.startswith("tcp://")
+
+
+def _connect(port: str) -> socket.socket:
+    """Connect to a converter; every request is to leave at once."""
+    host, _, number = port.removeprefix("tcp://").rpartition(":")
+    try:
+        device = socket.create_connection((host.strip("[]"), int(number)), _CONNECT_TIMEOUT_S)
+    except ConnectionRefusedError:
+        raise BusDown(
+            f"{port} refuses the connection. Check the port and that the converter is in raw TCP mode."
+        ) from None
+    except OSError:
+        raise BusDown(
+            f"Nothing answers at {port}. Check the address, the cable and that the converter has power."
+        ) from None
+    device.setblocking(False)
+    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A converter that lost its power says nothing: let the kernel find out within a minute.
+    device.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
+        device.setsockopt(socket.IPPROTO_TCP, option, value)
+    return device
 
 
 def _open(settings: SerialSettings) -> serial.Serial:

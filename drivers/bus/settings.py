@@ -21,6 +21,8 @@ class TcpSettings:
 class SerialSettings:
     """A serial port and the line behind it.
 
+    Shape: ``port`` is a device file, or ``tcp://host:port`` of a converter that passes the line's bytes on;
+    ``is_ascii`` where Modbus is framed as ASCII and not as RTU.
     Units: ``guard_s`` is how long after a timeout a late answer may still come; None takes
     ``timeout_s``, so that an answer of twice the patience is still no danger.
     """
@@ -33,6 +35,7 @@ class SerialSettings:
     stopbits: int = 1
     timeout_s: float = 1.0
     guard_s: float | None = None
+    is_ascii: bool = False
 
     @property
     def kind(self) -> str:
@@ -44,4 +47,28 @@ class SerialSettings:
         return (1 + self.bytesize + (self.parity != "N") + self.stopbits) / self.baudrate
 
 
-BusSettings = TcpSettings | SerialSettings
+@dataclass(frozen=True, slots=True)
+class OsdpSettings:
+    """A line of OSDP devices: a serial ``port``, or ``host`` and ``tcp_port`` of a converter that stands before one.
+
+    Shape: always eight bits and no parity, as the standard has it.
+    """
+
+    id: str
+    port: str = ""
+    baudrate: int = 9600
+    host: str = ""
+    tcp_port: int = 0
+    timeout_s: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        return "osdp"
+
+    @property
+    def place(self) -> str:
+        """Where the line is, in words for people."""
+        return f"{self.host}:{self.tcp_port}" if self.host else self.port
+
+
+BusSettings = TcpSettings | SerialSettings | OsdpSettings

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from protocols.decode import cjt188, dlt645, modbus
+from protocols.decode import cjt188, dlt645, iec62056, mbus, modbus
 from protocols.decode.osdp import explain_capture as explain_osdp
 from protocols.decode.value import Explain, Json, Keys, Refused
 from protocols.errors import ProtocolError, Unsupported
@@ -14,9 +14,14 @@ from protocols.stream import Found
 
 EXPLAIN: Mapping[str, Explain] = {
     "dlt645": dlt645.explain,
+    "dlt645-1997": dlt645.explain,
+    "iec62056-21": iec62056.explain,
+    "p1": iec62056.explain_telegram,
     "cjt188": cjt188.explain,
+    "mbus": mbus.explain,
     "modbus-rtu": modbus.explain,
     "modbus-tcp": modbus.explain,
+    "modbus-ascii": modbus.explain,
 }
 # Protocols whose messages come one by one, not in a stream: the whole of ``decode_capture``'s answer.
 CAPTURE: Mapping[str, Callable[[bytes, Keys], Json]] = {

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pymodbus import FramerType
 from pymodbus.exceptions import NoSuchIdException
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -47,9 +48,11 @@ class _WithSilence:
 
 
 @asynccontextmanager
-async def modbus_server(units: Mapping[int, Unit], port: int = 0) -> AsyncIterator[int]:
+async def modbus_server(
+    units: Mapping[int, Unit], port: int = 0, framer: FramerType = FramerType.SOCKET
+) -> AsyncIterator[int]:
     devices = [unit.device(unit_id) for unit_id, unit in units.items()]
-    server = ModbusTcpServer(devices, address=("127.0.0.1", port), ignore_missing_devices=True)
+    server = ModbusTcpServer(devices, framer=framer, address=("127.0.0.1", port), ignore_missing_devices=True)
     server.context = _WithSilence(server.context)
     await server.serve_forever(background=True)
     assert server.transport is not None
