@@ -5,6 +5,7 @@ without a unit) and carry the instant at which their answer had arrived.
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -120,10 +121,15 @@ class Driver(ABC):
         values: list[PointValue] = []
         refused: list[Point] = []
         refusal: DeviceRefused | None = None
-        for planned in self._plan(sorted(wanted, key=lambda point: not point.is_register)):
+        plan = deque(self._plan(sorted(wanted, key=lambda point: not point.is_register)))
+        while plan:
+            planned = plan.popleft()
             try:
                 answer = await self._ask(planned, priority, may_repeat=may_repeat, is_alive=bool(values))
             except DeviceRefused as error:
+                if parts := self._split(planned, error):
+                    plan.extendleft(reversed(parts))
+                    continue
                 refusal = refusal or error
                 refused += planned.points
                 continue
@@ -150,6 +156,10 @@ class Driver(ABC):
             PointValue(point.name, kept(quantity), answer.taken_at, raw)
             for point, quantity, raw in self._values(planned, answer.payload)
         ]
+
+    def _split(self, planned: Read, error: DeviceRefused) -> list[Read]:
+        """Give the smaller reads to try instead of a refused one; none where the refusal is final."""
+        return []
 
     def _again(self, planned: Read) -> Read:
         """Give the read to repeat; a protocol with sequence numbers takes a new one."""

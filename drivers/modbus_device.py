@@ -1,11 +1,12 @@
 """Any device with a Modbus register map, over whichever Modbus line its bus is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from drivers.base import Driver, Options, PointValue, Read
 from drivers.bus.exchange import Answer, ModbusRead
 from drivers.bus.owner import Bus
+from drivers.errors import DeviceRefused
 from drivers.modbus_value import Values, compile_values, source_of
 from drivers.profile import Point, Profile
 from drivers.profile.modbus import Link
@@ -13,6 +14,7 @@ from protocols.modbus import MAX_BITS, READ_HOLDING, READ_INPUT
 from protocols.quantity import Quantity
 
 _UNITS = range(1, 248)
+_ILLEGAL_ADDRESS = 2
 _REGISTER_FUNCTIONS = (READ_HOLDING, READ_INPUT)
 
 
@@ -27,6 +29,8 @@ class ModbusDevice(Driver):
     def __init__(self, profile: Profile, bus: Bus, address: str, options: Options) -> None:
         super().__init__(profile, bus, address, options)
         self._plans: dict[tuple[str, ...], list[Read]] = {}
+        # Where no block may go across, as (function, address), as the device has taught.
+        self._borders: set[tuple[int, int]] = set()
 
     @property
     def link(self) -> Link:
@@ -46,14 +50,26 @@ class ModbusDevice(Driver):
         return plan
 
     def _planned(self, points: Sequence[Point]) -> list[Read]:
-        reads: list[Read] = []
-        for function, address, count, group in plan_blocks(points, self.link):
-            ask = ModbusRead(int(self.address), function, address, count, self.options.timeout_s)
-            reads.append(
-                _Block(ask, group, compile_values(group, address, 2 if function in _REGISTER_FUNCTIONS else 1))
-            )
+        reads = [self._block(*block) for block in plan_blocks(points, self.link, self._borders)]
         # What is billed comes first, in case the device falls silent on the way.
         return sorted(reads, key=lambda read: not any(point.is_register for point in read.points))
+
+    def _block(self, function: int, address: int, count: int, group: tuple[Point, ...]) -> Read:
+        ask = ModbusRead(int(self.address), function, address, count, self.options.timeout_s)
+        return _Block(ask, group, compile_values(group, address, 2 if function in _REGISTER_FUNCTIONS else 1))
+
+    def _split(self, planned: Read, error: DeviceRefused) -> list[Read]:
+        """Halve a block that touches an address the device does not have, and plan so from now on."""
+        if error.code != _ILLEGAL_ADDRESS or len(planned.points) < 2:
+            return []
+        self._plans.clear()
+        points = planned.points
+        middle = len(points) // 2
+        first = source_of(points[middle])
+        self._borders.add((first.function, first.address))
+        return [
+            self._block(*block) for half in (points[:middle], points[middle:]) for block in plan_blocks(half, self.link)
+        ]
 
     def _told(self, planned: Read, answer: Answer) -> list[PointValue]:
         assert isinstance(planned, _Block)
@@ -63,7 +79,9 @@ class ModbusDevice(Driver):
         raise NotImplementedError  # ``_told`` does it at once
 
 
-def plan_blocks(points: Sequence[Point], link: Link) -> list[tuple[int, int, int, tuple[Point, ...]]]:
+def plan_blocks(
+    points: Sequence[Point], link: Link, borders: Collection[tuple[int, int]] = ()
+) -> list[tuple[int, int, int, tuple[Point, ...]]]:
     """Group points into (function, address, count, points), bridging no gap wider than the model allows.
 
     Strict devices refuse a request that touches an address they do not have, so the usual gap is none.
@@ -76,7 +94,9 @@ def plan_blocks(points: Sequence[Point], link: Link) -> list[tuple[int, int, int
         if blocks:
             function, address, count, group = blocks[-1]
             most = link.max_registers if function in _REGISTER_FUNCTIONS else MAX_BITS
-            is_near = source.address - (address + count) <= link.max_gap
+            is_near = (
+                source.address - (address + count) <= link.max_gap and (source.function, source.address) not in borders
+            )
             if function == source.function and is_near and end - address <= most:
                 blocks[-1] = (function, address, max(count, end - address), (*group, point))
                 continue

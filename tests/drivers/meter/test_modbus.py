@@ -118,6 +118,24 @@ async def test_a_smaller_model_lacks_some_points_and_keeps_the_others() -> None:
     assert values["energyImportTotal"].value == Decimal("20417.35")
 
 
+async def test_a_block_that_touches_what_the_device_lacks_is_halved_once_and_planned_so_from_then_on() -> None:
+    points = "".join(f'[[point]]\nname = "p{n}"\naddress = {n}\n' for n in range(8))
+    head = 'title = "x"\nkind = "electricity"\nprotocol = "modbus"\nsources = ["x"]\n'
+    profile = parse_profile(head + points, "x/x", "x.toml")
+    has = {n: 10 + n for n in range(8) if n != 5}
+    async with device(profile, Unit(holding_words=has)) as driver:
+        first = await quantities(driver)
+        asked = driver.bus.round_trips
+        again = await quantities(driver)
+        cost = driver.bus.round_trips.answers + driver.bus.round_trips.failures - asked.answers - asked.failures
+    assert {name: quantity.value for name, quantity in first.items()} == {
+        f"p{n}": Decimal(has[n]) if n in has else None for n in range(8)
+    }
+    assert first["p5"].quality is Quality.NOT_AVAILABLE
+    assert again == first
+    assert cost == 4, "0 to 3, 4, the one that is refused, and 6 to 7"
+
+
 async def test_a_wrong_model_refuses_everything_with_its_code() -> None:
     async with device("electricity/chint-dtsu666", SDM630) as driver:
         with pytest.raises(DeviceRefused, match="illegal data address") as caught:
