@@ -10,6 +10,7 @@ from functools import partial
 from drivers.bus.exchange import Clock, Exchange, ModbusRead, ModbusWrite, utc_now
 from drivers.bus.modbus_link import ModbusLink
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
+from drivers.bus.patience import Patience
 from drivers.bus.refusal import refusal
 from drivers.bus.settings import TcpSettings
 from drivers.errors import BusDown, DeviceOffline, DriverError
@@ -18,6 +19,7 @@ from protocols.modbus import READ_COILS, READ_DISCRETES, encode_read_request, en
 # A peer that lost its power says nothing, and TCP waits a quarter of an hour before it notices.
 _SILENCES_TO_RECONNECT = 5
 _CONNECT_TIMEOUT_S = 5.0
+_LEAST_PATIENCE_S = 0.1
 
 
 class ModbusTcpBus(Bus):
@@ -30,6 +32,7 @@ class ModbusTcpBus(Bus):
         super().__init__(settings.id, clock=clock, first_pause_s=first_pause_s)
         self._settings = settings
         self._peer = f"{settings.host}:{settings.port}"
+        self._patience = Patience(settings.timeout_s, _LEAST_PATIENCE_S)
         self._link: ModbusLink | None = None
         self._silences = 0
 
@@ -76,10 +79,13 @@ class ModbusTcpBus(Bus):
         link = self._link
         if link is None:
             raise BusDown(self._closed())
-        timeout = exchange.timeout_s or self._settings.timeout_s
+        party = str(exchange.device_id)
+        timeout = exchange.timeout_s or self._patience.timeout(party)
+        asked_at = self._now()
         try:
             answer = await link.ask(bytes((exchange.device_id,)) + pdu, timeout)
         except TimeoutError:
+            self._patience.missed(party)
             self._silences += 1
             if self._silences >= _SILENCES_TO_RECONNECT:
                 link.close()
@@ -89,6 +95,7 @@ class ModbusTcpBus(Bus):
                 raise _broken("no Modbus TCP message; the connection is opened anew") from None
             raise BusDown(self._closed()) from None
         self._silences = 0
+        self._patience.answered(party, self._now() - asked_at)
         return answer
 
     def _closed(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand, utc_now
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
+from drivers.bus.patience import Patience
 from drivers.bus.rtu import line_exchange
 from drivers.bus.serial_port import SerialPort, open_serial
 from drivers.bus.settings import SerialSettings
@@ -20,6 +21,8 @@ from protocols.stream import Found, FrameScanner
 
 # Bytes of one frame may pause for this long, so the DL/T 645 sheet says.
 _BYTE_GAP_S = 0.5
+# Meters pause now and then to write their own memory.
+_LEAST_PATIENCE_S = 0.2
 _LONGEST_FRAME = 260
 # A line that never falls silent is used all the same; the frames' checks sort it out.
 _LONGEST_WAIT_FOR_QUIET_S = 0.5
@@ -48,6 +51,7 @@ class SerialBus(Bus):
         super().__init__(settings.id, clock=clock, first_pause_s=first_pause_s)
         self._settings = settings
         self._guard_s = settings.timeout_s if settings.guard_s is None else settings.guard_s
+        self._patience = Patience(settings.timeout_s, _LEAST_PATIENCE_S)
         self._port: SerialPort | None = None
         # Whether the adapter gives back what is sent, as the last exchange has shown.
         self._is_echoing = False
@@ -77,21 +81,26 @@ class SerialBus(Bus):
         return await self._listen(port, exchange)
 
     async def _listen(self, port: SerialPort, exchange: FrameExchange) -> bytes:
-        timeout = exchange.timeout_s or self._settings.timeout_s
+        timeout = exchange.timeout_s or self._patience.timeout(exchange.party)
         # The port takes the bytes at once; the wire needs its time for them.
-        deadline = self._now() + len(exchange.request) * self._settings.byte_s + timeout
+        sent_at = self._now() + len(exchange.request) * self._settings.byte_s
+        deadline = sent_at + timeout
         latest = deadline + _LONGEST_FRAME * self._settings.byte_s
         heard = _Listening(exchange)
         frames = scanner(exchange.framing)
+        began_at: float | None = None
         while data := await port.read(deadline):
+            began_at = began_at or self._now()
             for piece in frames.feed(data):
                 if (payload := self._judge(heard, piece)) is not None:
+                    self._note_promptness(heard, began_at - sent_at)
                     return payload
             deadline = min(latest, max(deadline, self._now() + _BYTE_GAP_S))
         for piece in frames.flush():
             if (payload := self._judge(heard, piece)) is not None:
                 return payload
-        raise self._silence(heard, timeout)
+        self._patience.missed(exchange.party)
+        raise self._silence(heard, timeout, sent_at)
 
     def _judge(self, heard: _Listening, piece: Found) -> bytes | None:
         """Give the payload if a piece of the stream is the answer."""
@@ -118,11 +127,17 @@ class SerialBus(Bus):
             self._is_echoing = heard.has_echoed
         return payload
 
-    def _silence(self, heard: _Listening, timeout: float) -> DeviceOffline:
+    def _note_promptness(self, heard: _Listening, seconds: float) -> None:
+        # Where the line gives back what was sent, the first byte heard is no answer's.
+        if not heard.has_echoed:
+            self._patience.answered(heard.exchange.party, max(0.0, seconds))
+
+    def _silence(self, heard: _Listening, timeout: float, sent_at: float) -> DeviceOffline:
         """Say why there is no answer, and remember that one may still come."""
         exchange = heard.exchange
         if not exchange.is_unique and not heard.broken:
-            self._late[exchange.party] = self._now() + self._guard_s
+            # Counted from the time that the settings grant, however short the wait was.
+            self._late[exchange.party] = sent_at + max(timeout, self._patience.full_s) + self._guard_s
         if heard.broken:
             return DeviceOffline(f"bad frame: {heard.broken}", is_broken=True)
         if heard.foreign:

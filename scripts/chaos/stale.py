@@ -27,7 +27,7 @@ from protocols import dlt645, modbus
 from protocols.framing import scanner
 
 PROTOCOLS = ("rtu", "rtu-over-tcp", "dlt645")
-TIMEOUT_S = 0.2
+TIMEOUT_S = 0.5
 _ENERGY = 0x00010000
 _UNITS = 4
 
