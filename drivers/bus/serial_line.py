@@ -14,7 +14,7 @@ from drivers.bus.patience import Patience
 from drivers.bus.rtu import line_exchange
 from drivers.bus.serial_port import SerialPort, open_serial
 from drivers.bus.settings import SerialSettings
-from drivers.errors import DeviceOffline, DeviceRefused, DriverError
+from drivers.errors import DeviceError, DeviceOffline, DeviceRefused, DriverError
 from protocols.errors import ApplicationError, ProtocolError
 from protocols.framing import scanner
 from protocols.stream import Found, FrameScanner
@@ -43,7 +43,7 @@ class SerialBus(Bus):
     """A serial line; carries DL/T 645, CJ/T 188, M-Bus and Modbus RTU."""
 
     kind = "serial"
-    speaks = frozenset({"modbus", "dlt645", "cjt188", "mbus"})
+    speaks = frozenset({"modbus", "dlt645", "cjt188", "mbus", "iec62056", "p1"})
 
     def __init__(
         self, settings: SerialSettings, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S
@@ -135,7 +135,9 @@ class SerialBus(Bus):
     def _silence(self, heard: _Listening, timeout: float, sent_at: float) -> DeviceOffline:
         """Say why there is no answer, and remember that one may still come."""
         exchange = heard.exchange
-        if not exchange.is_unique and not heard.broken:
+        # A damaged frame was the answer, so that none is still to come, unless somebody else owed one.
+        was_it = heard.broken and not any(until > sent_at for until in self._late.values())
+        if not exchange.is_unique and not was_it:
             # Counted from the time that the settings grant, however short the wait was.
             self._late[exchange.party] = sent_at + max(timeout, self._patience.full_s) + self._guard_s
         if heard.broken:
@@ -151,7 +153,7 @@ class SerialBus(Bus):
         until = self._late.pop(exchange.party, 0.0)
         frames = scanner(exchange.framing)
         while self._now() < until:
-            if self._count_stale(frames, await port.read(until)):
+            if self._is_late_answer(exchange, frames, await port.read(until)):
                 return
 
     async def _await_quiet(self, port: SerialPort, idle_s: float) -> None:
@@ -162,11 +164,20 @@ class SerialBus(Bus):
             if not await port.read(quiet_at) and self._now() >= quiet_at:
                 return
 
-    def _count_stale(self, frames: FrameScanner, data: bytes) -> bool:
-        has_frame = any(piece.frame is not None for piece in frames.feed(data))
-        if has_frame:
+    def _is_late_answer(self, exchange: FrameExchange, frames: FrameScanner, data: bytes) -> bool:
+        """Tell whether the one has come that would be taken for the next question's; another's late one is not it."""
+        for piece in frames.feed(data):
+            if piece.frame is None:
+                continue
             self._traffic.saw_stale()
-        return has_frame
+            try:
+                exchange.accept(piece.frame)
+            except (ApplicationError, DeviceError):
+                return True
+            except ProtocolError:
+                continue
+            return True
+        return False
 
     def _opened(self) -> SerialPort:
         assert self._port is not None

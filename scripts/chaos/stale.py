@@ -3,7 +3,7 @@
 Each device puts into its answer the number of the question it answers, in a register that looks
 like any other: the wire cannot tell two answers apart, only the bus's patience can. A third of the
 answers is lost or comes after its timeout, up to the end of the quiet that the bus keeps after one
-(timeout and guard, together twice the timeout). The bus and the codecs are the product's; the line
+(timeout and guard, together twice the timeout); every twentieth is damaged as well. The bus and the codecs are the product's; the line
 is memory and the time is simulated, so that a million exchanges take minutes.
 """
 
@@ -112,6 +112,7 @@ class Devices:
         self.asked = 0
         self.late = 0
         self.lost = 0
+        self.damaged = 0
 
     def question(self) -> Exchange:
         """Make a question; those to one device all look alike."""
@@ -148,7 +149,7 @@ class Devices:
             self.late += 1
             # From just in time to the end of the quiet, which counts from the timeout.
             delay = self._random.uniform(0.9, 1.95) * TIMEOUT_S
-        return self._parts(self._reply(frame), delay)
+        return self._parts(self._damaged(self._reply(frame)), delay)
 
     def _reply(self, frame: Any) -> bytes:
         if self._protocol == "dlt645":
@@ -157,6 +158,14 @@ class Devices:
         words = struct.unpack(">2H", struct.pack(">I", self.asked))
         pdu = modbus.encode_read_registers_response(frame.function, words)
         return modbus.encode_rtu(modbus.Frame(frame.device_id, pdu))
+
+    def _damaged(self, reply: bytes) -> bytes:
+        """Flip a bit of every twentieth answer, late or not."""
+        if self._random.random() >= 0.05:
+            return reply
+        self.damaged += 1
+        bit = self._random.randrange(8 * len(reply))
+        return bytes(byte ^ (1 << bit % 8 if place == bit // 8 else 0) for place, byte in enumerate(reply))
 
     def _parts(self, reply: bytes, delay: float) -> list[tuple[float, bytes]]:
         """Cut an answer as a converter does that sends when its own timer says so."""
@@ -185,7 +194,14 @@ async def run(protocol: str, exchanges: int, seed: int, guard_s: float | None) -
                 wrong.append((devices.asked, got))
         stale = bus.round_trips.stale
     told = {"protocol": protocol, "exchanges": exchanges, "seed": seed, "answered": answered, "silent": silent}
-    return {**told, "late": devices.late, "lost": devices.lost, "stale_seen": stale, "wrong": wrong[:10]}
+    return {
+        **told,
+        "late": devices.late,
+        "lost": devices.lost,
+        "damaged": devices.damaged,
+        "stale_seen": stale,
+        "wrong": wrong[:10],
+    }
 
 
 def simulate(protocol: str, exchanges: int, seed: int, guard_s: float | None = None) -> dict[str, Any]:
