@@ -8,6 +8,7 @@ not broken off, because on a half-duplex line its answer would collide with the 
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 from abc import ABC, abstractmethod
@@ -136,11 +137,42 @@ class Bus(ABC):
     async def _serve(self) -> None:
         while True:
             self._check()
-            if self._jobs:
-                await self._work(heapq.heappop(self._jobs))
-                continue
-            self._wake.clear()
-            await self._wake.wait()
+            job, hold_s = self._next()
+            if job is not None:
+                await self._work(job)
+            elif hold_s is not None:
+                await self._rest(hold_s)
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    def _next(self) -> tuple[_Job | None, float | None]:
+        """Take the first job that may go now; else say for how long the first is held."""
+        held: list[_Job] = []
+        hold_s: float | None = None
+        found: _Job | None = None
+        while self._jobs and found is None:
+            job = heapq.heappop(self._jobs)
+            wait_s = 0.0 if job.answer.done() else self._hold_s(job.exchange)
+            if wait_s <= 0:
+                found = job
+            else:
+                held.append(job)
+                hold_s = wait_s if hold_s is None else min(hold_s, wait_s)
+        for job in held:
+            heapq.heappush(self._jobs, job)
+        return found, hold_s
+
+    def _hold_s(self, exchange: Exchange) -> float:
+        """Say for how long an exchange may not be carried out yet, while others go."""
+        return 0.0
+
+    async def _rest(self, seconds: float) -> None:
+        """Pass some time in which every job is held."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     async def _work(self, job: _Job) -> None:
         if job.answer.done():

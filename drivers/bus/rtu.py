@@ -3,14 +3,21 @@
 from collections.abc import Callable
 from functools import partial
 
-from drivers.bus.exchange import FrameExchange, ModbusRead, ModbusWrite
+from drivers.bus.exchange import Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand
 from drivers.bus.refusal import refusal
 from protocols import modbus, modbus_ascii
 from protocols.errors import ApplicationError, MalformedFrame
 
-# The silence of 3.5 characters that ends a frame, and room for adapters that buffer.
+# The silence of 3.5 characters that ends a frame, never less than above 19,200 baud.
 _IDLE_CHARACTERS = 4
-_IDLE_S = 0.01
+_IDLE_S = 0.002
+
+
+def party_of(exchange: Exchange) -> str:
+    """Name who is asked."""
+    if isinstance(exchange, FrameExchange):
+        return exchange.party
+    return f"unit {exchange.address if isinstance(exchange, OsdpCommand) else exchange.device_id}"
 
 
 def line_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float, *, is_ascii: bool = False) -> FrameExchange:
@@ -25,7 +32,7 @@ def line_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float, *, is_ascii
     encode = modbus_ascii.encode_ascii if is_ascii else modbus.encode_rtu
     return FrameExchange(
         framing="modbus-ascii" if is_ascii else "modbus-rtu",
-        party=f"unit {exchange.device_id}",
+        party=party_of(exchange),
         request=encode(modbus.Frame(exchange.device_id, pdu)),
         accept=accept,
         timeout_s=exchange.timeout_s,

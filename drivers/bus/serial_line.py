@@ -7,11 +7,12 @@ its late answer has come or cannot come any more.
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand, utc_now
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
 from drivers.bus.patience import Patience
-from drivers.bus.rtu import line_exchange
+from drivers.bus.rtu import line_exchange, party_of
 from drivers.bus.serial_port import SerialPort, open_serial
 from drivers.bus.settings import SerialSettings
 from drivers.errors import DeviceError, DeviceOffline, DeviceRefused, DriverError
@@ -23,9 +24,17 @@ from protocols.stream import Found, FrameScanner
 _BYTE_GAP_S = 0.5
 # Meters pause now and then to write their own memory.
 _LEAST_PATIENCE_S = 0.2
+_SLICE_S = 0.02
 _LONGEST_FRAME = 260
 # A line that never falls silent is used all the same; the frames' checks sort it out.
 _LONGEST_WAIT_FOR_QUIET_S = 0.5
+
+
+class _Owed(NamedTuple):
+    """An answer that may still come, to a question that was given up, and until when."""
+
+    exchange: FrameExchange
+    until: float
 
 
 @dataclass(slots=True)
@@ -55,8 +64,9 @@ class SerialBus(Bus):
         self._port: SerialPort | None = None
         # Whether the adapter gives back what is sent, as the last exchange has shown.
         self._is_echoing = False
-        # Who may still send a late answer, and until when.
-        self._late: dict[str, float] = {}
+        # Who may still send a late answer.
+        self._late: dict[str, _Owed] = {}
+        self._overhearing: FrameScanner | None = None
 
     async def _open(self) -> None:
         self._port = await open_serial(self._settings, self._wake.set)
@@ -75,7 +85,7 @@ class SerialBus(Bus):
         if isinstance(exchange, OsdpCommand):
             raise DriverError(f"The bus '{self.id}' keeps no OSDP sessions. Set its kind to osdp.")
         port = self._opened()
-        await self._await_late_answer(port, exchange)
+        self._overhearing = None
         await self._await_quiet(port, exchange.idle_s)
         await port.write(exchange.request)
         return await self._listen(port, exchange)
@@ -121,6 +131,7 @@ class SerialBus(Bus):
             raise DeviceRefused(error.detail, error.code) from None
         except ProtocolError as error:
             self._traffic.saw_stale()
+            self._forgive(piece.frame)
             heard.foreign = str(error)
             return None
         if not heard.exchange.is_mirrored:
@@ -136,10 +147,11 @@ class SerialBus(Bus):
         """Say why there is no answer, and remember that one may still come."""
         exchange = heard.exchange
         # A damaged frame was the answer, so that none is still to come, unless somebody else owed one.
-        was_it = heard.broken and not any(until > sent_at for until in self._late.values())
+        was_it = heard.broken and not any(owed.until > sent_at for owed in self._late.values())
         if not exchange.is_unique and not was_it:
             # Counted from the time that the settings grant, however short the wait was.
-            self._late[exchange.party] = sent_at + max(timeout, self._patience.full_s) + self._guard_s
+            until = sent_at + max(timeout, self._patience.full_s) + self._guard_s
+            self._late[exchange.party] = _Owed(exchange, until)
         if heard.broken:
             return DeviceOffline(f"bad frame: {heard.broken}", is_broken=True)
         if heard.foreign:
@@ -147,14 +159,6 @@ class SerialBus(Bus):
         if heard.noise:
             return DeviceOffline(f"no answer within {timeout:g} s, only {heard.noise} bytes of noise", is_broken=True)
         return DeviceOffline(f"no answer within {timeout:g} s")
-
-    async def _await_late_answer(self, port: SerialPort, exchange: FrameExchange) -> None:
-        """Let a party that has missed its time send its answer to nobody."""
-        until = self._late.pop(exchange.party, 0.0)
-        frames = scanner(exchange.framing)
-        while self._now() < until:
-            if self._is_late_answer(exchange, frames, await port.read(until)):
-                return
 
     async def _await_quiet(self, port: SerialPort, idle_s: float) -> None:
         """Throw away what has come and wait until nothing more comes."""
@@ -164,20 +168,35 @@ class SerialBus(Bus):
             if not await port.read(quiet_at) and self._now() >= quiet_at:
                 return
 
-    def _is_late_answer(self, exchange: FrameExchange, frames: FrameScanner, data: bytes) -> bool:
-        """Tell whether the one has come that would be taken for the next question's; another's late one is not it."""
-        for piece in frames.feed(data):
-            if piece.frame is None:
-                continue
-            self._traffic.saw_stale()
+    def _hold_s(self, exchange: Exchange) -> float:
+        """Leave a party alone that has missed its time; its neighbours are asked meanwhile."""
+        party = party_of(exchange)
+        owed = self._late.get(party)
+        if owed is None:
+            return 0.0
+        if (hold_s := owed.until - self._now()) <= 0:
+            del self._late[party]
+        return hold_s
+
+    async def _rest(self, seconds: float) -> None:
+        """Listen for the late answers that hold everything up; a new job waits one slice at the most."""
+        if self._overhearing is None:
+            self._overhearing = scanner(next(iter(self._late.values())).exchange.framing)
+        for piece in self._overhearing.feed(await self._opened().read(self._now() + min(seconds, _SLICE_S))):
+            if piece.frame is not None:
+                self._traffic.saw_stale()
+                self._forgive(piece.frame)
+
+    def _forgive(self, frame: Any) -> None:
+        """Take a frame for the late answer of whoever owed it."""
+        for party, owed in list(self._late.items()):
             try:
-                exchange.accept(piece.frame)
+                owed.exchange.accept(frame)
             except (ApplicationError, DeviceError):
-                return True
+                pass
             except ProtocolError:
                 continue
-            return True
-        return False
+            del self._late[party]
 
     def _opened(self) -> SerialPort:
         assert self._port is not None

@@ -35,14 +35,29 @@ def test_after_a_miss_all_the_time_is_given_again_and_an_answer_ends_that() -> N
     assert patience.timeout("a") < 0.2
 
 
-def test_a_device_that_is_silent_for_good_costs_what_the_slowest_living_one_is_granted() -> None:
+def test_a_device_that_is_silent_for_good_costs_one_whole_wait_and_then_little() -> None:
     patience = taught(*[0.04] * 20)
-    for _ in range(3):
+    waits = []
+    for _ in range(4):
+        waits.append(patience.timeout("dead"))
         patience.missed("dead")
-    assert patience.timeout("dead") == patience.timeout("a")
-    for _ in range(3):
+    assert [wait < 0.3 for wait in waits] == [True, False, True, True]
+
+
+def test_a_slow_device_among_quick_ones_is_waited_for_at_its_second_chance_and_from_then_on() -> None:
+    patience = taught(*[0.04] * 20)
+    patience.missed("slow")
+    assert patience.timeout("slow") == 1.0
+    for _ in range(6):
+        patience.answered("slow", 0.7)
+    assert patience.timeout("slow") > 0.7
+
+
+def test_where_nobody_has_answered_yet_everybody_is_waited_for() -> None:
+    patience = Patience(1.0, 0.1)
+    for _ in range(5):
         patience.missed("a")
-    assert patience.timeout("dead") == 1.0, "where nobody answers the line may be to blame, not the device"
+    assert patience.timeout("a") == patience.timeout("b") == 1.0
 
 
 @given(st.lists(st.floats(0, 2), max_size=30))
