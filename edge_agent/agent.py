@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from drivers.base import Door, Driver, Options, PointValue
+from drivers.base import Door, Driver, PointValue
 from drivers.bus.exchange import Priority
 from drivers.bus.settings import BusSettings, SerialSettings
 from drivers.errors import BusDown, DeviceError
@@ -92,7 +92,7 @@ class Agent:
     def _start_bus(self, tasks: asyncio.TaskGroup, line: BusSettings) -> None:
         bus = create_bus(line)
         drivers = {
-            device.id: create_driver(device.profile, bus, device.address, _options(device))
+            device.id: create_driver(device.profile, bus, device.address, device.options)
             for device in self.settings.devices
             if device.bus == line.id
         }
@@ -202,10 +202,6 @@ async def read_device(driver: Driver, profile: Profile, points: Collection[str] 
         reason = error.reason
     states = {point.name: point.states for point in profile.points}
     return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
-
-
-def _options(device: Device) -> Options:
-    return Options(key_file=device.key_file, is_installing=device.is_installing)
 
 
 def _is_lift(device: Device) -> bool:

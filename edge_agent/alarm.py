@@ -20,6 +20,7 @@ PRIORITIES = {
     "door_held_open": 2,
     "door_tamper": 2,
     "door_default_key": 2,
+    "door_power": 2,
     "lift_entrapment": 1,
     "lift_fault": 2,
     "lift_fire_mode": 2,

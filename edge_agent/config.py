@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from drivers.base import Options
 from drivers.bus.settings import BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
 from drivers.profile import Profile, load_profile
@@ -57,6 +58,11 @@ class Device:
     card_rules: tuple[CardRule, ...] = ()
     key_file: Path | None = None
     is_installing: bool = False
+
+    @property
+    def options(self) -> Options:
+        """What its driver is told beside the profile."""
+        return Options(key_file=self.key_file, is_installing=self.is_installing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     door_held_open    it has been open for longer than its rule allows; a fire stops that clock
     door_tamper       the module's housing is open
     door_default_key  the line to the reader is protected only by a key that everybody knows
+    door_power        the module says that its power fails
 
 Each lasts until its cause is over; a forced door is forced until it is closed again.
 """
@@ -54,4 +55,6 @@ def look(
         conditions["door_tamper"] = door.tamper == "tampered"
     if door.key is not None:
         conditions["door_default_key"] = door.key == "default"
+    if door.power is not None:
+        conditions["door_power"] = door.power == "failed"
     return DoorWatch(now, is_open, is_forced, open_since, exit_at, fire_at), conditions

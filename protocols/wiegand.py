@@ -88,14 +88,24 @@ def encode_card(bits: int, facility: int, card: int) -> int:
 
     Raises: ValueError for a length without a format or a number that does not fit it.
     """
-    form = _FORMATS.get(bits)
-    if form is None:
-        raise ValueError(f"there is no format of {bits} bits; there are {', '.join(map(str, _FORMATS))}")
+    format_fields(bits)
+    form = _FORMATS[bits]
     if not (0 <= facility < 1 << form.facility and 0 <= card < 1 << form.card):
         raise ValueError(f"{facility}/{card} does not fit {form.name}: {form.facility} and {form.card} bits")
     data = (facility << form.card | card) << 1
     even, odd = _parities(bits, data, form)
     return data | even << bits - 1 | odd
+
+
+def format_fields(bits: int) -> tuple[int, int, int]:
+    """Say how many bits of a usual format are facility and card, and how many each parity covers.
+
+    Raises: ValueError for a length without a format.
+    """
+    form = _FORMATS.get(bits)
+    if form is None:
+        raise ValueError(f"there is no format of {bits} bits; there are {', '.join(map(str, _FORMATS))}")
+    return form.facility, form.card, form.span
 
 
 def wiegand_capture(text: str) -> dict[str, Any]:

@@ -75,7 +75,23 @@ class FrameExchange:
     is_mirrored: bool = False
 
 
-Exchange = ModbusRead | ModbusWrite | FrameExchange
+@dataclass(frozen=True, slots=True)
+class OsdpCommand:
+    """Have one OSDP device do or tell something, through the session that its bus keeps with it.
+
+    Shape: ``code`` is the command's on the wire, ``number`` which output, lamp, buzzer or report of
+    the device; ``value`` is what a permit is held against. The answer's payload is a report's bytes.
+    """
+
+    address: int
+    code: int
+    number: int
+    value: int
+    fields: tuple[tuple[str, int], ...] = ()
+    timeout_s: float | None = None
+
+
+Exchange = ModbusRead | ModbusWrite | FrameExchange | OsdpCommand
 
 
 class Answer(NamedTuple):

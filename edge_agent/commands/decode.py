@@ -83,12 +83,17 @@ def _lines(hexes: list[str]) -> Iterator[str]:
             yield text
 
 
+_COLUMNS = ("name", "value", "unit", "quality")
+
+
 def _print(found: dict[str, Any]) -> None:
     if not found["frames"]:
         out.print(f"No frame of {found['protocol']} is in these bytes.")
     unit = "bits" if found["protocol"] == _WIEGAND else "bytes"
     for frame in found["frames"]:
-        header = "  ".join(f"{key} {value}" for key, value in frame["header"].items() if value not in (None, False))
+        header = "  ".join(
+            f"{key} {value}" for key, value in frame["header"].items() if value not in (None, False, "", [])
+        )
         line = Text(f"frame at {frame['offset']}, {frame['length']} {unit}: ")
         if frame["ok"]:
             out.print(line.append("ok"))
@@ -97,9 +102,10 @@ def _print(found: dict[str, Any]) -> None:
         if header:
             out.print(Text(f"  {header}", style="dim"))
         if frame["values"]:
-            table = Table("name", "value", "unit", "quality", box=None, padding=(0, 2))
+            table = Table("name", "value", "unit", "quality", "", box=None, padding=(0, 2))
             for value in frame["values"]:
-                table.add_row(f"  {value['name']}", value["value"] or "-", value["unit"], value["quality"])
+                more = "  ".join(f"{key} {it}" for key, it in value.items() if key not in _COLUMNS)
+                table.add_row(f"  {value['name']}", value["value"] or "-", value["unit"], value["quality"], more)
             out.print(table)
     for noise in found["noise"]:
         out.print(Text(f"noise: {noise}", style="dim"))

@@ -105,9 +105,11 @@ def read(
 
 async def _read_directly(settings: Settings, device: Device, points: list[str] | None) -> dict[str, Any]:
     (line,) = [bus for bus in settings.buses if bus.id == device.bus]
-    async with create_bus(line) as bus:
+    bus = create_bus(line)
+    driver = create_driver(device.profile, bus, device.address, device.options)  # before the line is opened
+    async with bus:
         await asyncio.sleep(0)
-        return await read_device(create_driver(device.profile, bus, device.address), device.profile, points)
+        return await read_device(driver, device.profile, points)
 
 
 def _status(settings: Settings, *, as_json: bool) -> tuple[dict[str, Any], bool]:

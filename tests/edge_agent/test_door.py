@@ -1,6 +1,7 @@
 """A door from the card to the relay, on real sockets: a simulated door, a gateway, and a centre that speaks the contract."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from drivers.bus.osdp_device import DeviceModel
 from drivers.sim import control
+from drivers.sim.osdp import SimulatedOsdpDoor, SimulatedOsdpLine
 from edge_agent import door, lift_alarm
 from edge_agent import rules as rules_module
 from edge_agent.agent import Agent
@@ -22,6 +25,7 @@ from edge_agent.store import Store, StoreFull
 from edge_agent.sync import Policy
 from protocols.access import DECISION, PATH_RULES, Credential, DoorRule, Grant, Rules, encode_rules
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Event, Lane, Record, decode_batch
+from protocols.wiegand import encode_card
 from tests.drivers.sim.served import Running, running, site_from
 
 SITE = """\
@@ -76,6 +80,7 @@ address = "2"
 period_s = 1
 """
 CARD = "26:b40288"
+TURNED = encode_card(34, 0x0200, 0x0100)  # 0001 and 0002 from a reader that sends its bytes the other way round
 QUICK = Policy(status_s=0.2)
 ANNA = Credential("anna", 26, "b40288", grants=(Grant(frozenset({"door-1"})),))
 RULES = Rules(
@@ -392,3 +397,134 @@ async def test_a_trapped_passenger_is_told_and_the_alarm_ends_with_the_rescue(
         assert told[0]["detail"]["fault_code"] == 37
         await found.do("lift", "lift-1", "fire")
         await found.until(lambda: found.raised("lift_fire_mode") == ["raised"])
+
+
+OSDP_EDGE = """\
+[edge]
+id = "gw-1"
+
+[uplink]
+url = "http://127.0.0.1:{centre}"
+secret_file = "secret"
+
+[[bus]]
+id = "doors"
+kind = "osdp"
+port = "{port}"
+
+[[device]]
+id = "door-1"
+bus = "doors"
+profile = "access/generic-osdp"
+address = "5"
+period_s = 1
+key_file = "door-1.key"
+card_formats = ["wiegand-26", "wiegand-34-reversed"]
+"""
+
+
+@dataclass
+class OsdpHouse:
+    """A gateway whose door is an OSDP reader with a relay: libosdp's own device."""
+
+    line: SimulatedOsdpLine
+    store: WatchedStore
+    socket: Path
+
+    @property
+    def sim(self) -> SimulatedOsdpDoor:
+        return self.line.doors[5]
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 10) -> Any:
+        async with asyncio.timeout(seconds):
+            while not (found := condition()):
+                await asyncio.sleep(0.01)
+        return found
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        return [event.body for event in self.store.events if event.kind == kind]
+
+    def raised(self, condition: str) -> list[str]:
+        return [body["state"] for body in self.bodies("alarm") if body["condition"] == condition]
+
+
+@asynccontextmanager
+async def osdp_house(folder: Path) -> AsyncIterator[OsdpHouse]:
+    centre = Centre()
+    runner = await centre.start()
+    key = secrets.token_bytes(16)
+    for name, text in (("secret", "secret"), ("door-1.key", key.hex())):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(text)
+    try:
+        with SimulatedOsdpLine([DeviceModel(5, key)]) as line:
+            (folder / "edge.toml").write_text(OSDP_EDGE.format(centre=centre.port, port=line.path))
+            settings = load_settings(folder / "edge.toml")
+            settings.data.mkdir(exist_ok=True)
+            async with await Store.open(settings.store_path, "gw-1") as store:
+                watched = WatchedStore(store, lambda: len(line.doors[5].pulses))
+                found = OsdpHouse(line, watched, settings.socket_path)
+                agent = asyncio.create_task(Agent(settings, watched, policy=QUICK).run())  # type: ignore[arg-type]
+                try:
+                    await found.until(found.socket.exists)
+                    async with asyncio.timeout(10):
+                        while True:
+                            (door,) = await ControlClient(found.socket).ask("doors")
+                            if door["state"] == "ok" and door["rules_version"] == 1:
+                                break
+                            await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.6)  # a card in a reader's first moments may be an old one
+                    yield found
+                finally:
+                    agent.cancel()
+                    await asyncio.wait({agent})
+                    assert agent.cancelled(), agent.exception()
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_card_at_an_osdp_reader_is_decided_recorded_opens_and_shows_it(tmp_path: Path) -> None:
+    async with osdp_house(tmp_path) as found:
+        began = time.monotonic()
+        found.line.show_card(5, 26, 0xB40288)
+        await found.until(lambda: found.sim.tones)
+        took = time.monotonic() - began
+        assert took < 1
+        (decision,) = found.bodies(DECISION)
+        assert (decision["granted"], decision["reason"], decision["credential"]) == (True, "granted", "anna")
+        assert found.store.seen[decision["decision_id"]] == 0, "committed while the relay was still at rest"
+        assert found.sim.pulses == [(0, 5)], "the rule's 500 ms"
+        assert (found.sim.colours, found.sim.tones) == ([2], [2]), "green, and two tones"
+
+        found.line.show_card(5, 34, encode_card(34, 1, 2))
+        await found.until(lambda: len(found.sim.tones) == 2)
+        denied = found.bodies(DECISION)[1]
+        assert (denied["reason"], denied["card"]) == ("unknown_card", {"bits": 34, "number": f"{TURNED:x}"})
+        assert (found.sim.colours, found.sim.tones) == ([2, 1], [2, 3]), "red, and three tones"
+
+        found.line.show_card(5, 26, 0xB40289)  # a parity bit is wrong
+        await found.until(lambda: len(found.sim.tones) == 3)
+        (unread,) = found.bodies("cards_missed")
+        assert "parity" in unread["why"]
+        assert len(found.bodies(DECISION)) == 2
+        assert len(found.sim.pulses) == 1
+
+
+async def test_an_osdp_reader_that_is_opened_or_silent_is_told_and_its_door_watched(tmp_path: Path) -> None:
+    async with osdp_house(tmp_path) as found:
+        found.sim.is_tampered = found.sim.has_power_failed = True
+        found.sim.contacts[0] = 1  # pulled open
+        await found.until(lambda: found.raised("door_tamper") == ["raised"])
+        await found.until(lambda: found.raised("door_forced") == ["raised"])
+        await found.until(lambda: found.raised("door_power") == ["raised"])
+        assert found.raised("door_default_key") == []
+        found.sim.is_silent = True
+        async with asyncio.timeout(10):
+            while (await ControlClient(found.socket).ask("doors"))[0]["state"] != "offline":
+                await asyncio.sleep(0.05)
+        with pytest.raises(ControlError, match="has fallen silent"):
+            await ControlClient(found.socket).ask("door", door="door-1", action="open")
+        found.sim.is_silent = False
+        async with asyncio.timeout(10):
+            while (await ControlClient(found.socket).ask("doors"))[0]["state"] != "ok":
+                await asyncio.sleep(0.05)

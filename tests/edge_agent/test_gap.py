@@ -38,9 +38,9 @@ def test_a_day_ends_at_the_meters_midnight_when_the_clocks_change_too() -> None:
     assert end_of(date(2026, 3, 29), BERLIN) - end_of(date(2026, 3, 28), BERLIN) == timedelta(hours=23)
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.timedeltas(timedelta(), timedelta(days=400)))
-def test_every_midnight_of_the_gap_is_asked_for_once_and_no_other(start: datetime, length: timedelta) -> None:
-    last = start.replace(tzinfo=UTC)
+@given(st.integers(0, 10 * 365 * 86_400), st.timedeltas(timedelta(), timedelta(days=400)))
+def test_every_midnight_of_the_gap_is_asked_for_once_and_no_other(second: int, length: timedelta) -> None:
+    last = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
     days = missed_days(last, last + length, SHANGHAI)
     assert days == sorted(set(days))
     assert all(last < end_of(day, SHANGHAI) < last + length for day in days)
