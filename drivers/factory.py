@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 
 from drivers.access.modbus import ModbusDoor
+from drivers.access.osdp import OsdpDoor
 from drivers.base import Driver, Options
 from drivers.bus.exchange import Clock, utc_now
 from drivers.bus.modbus import ModbusTcpBus
+from drivers.bus.osdp import OsdpBus
 from drivers.bus.owner import Bus
 from drivers.bus.serial_line import SerialBus
-from drivers.bus.settings import BusSettings, TcpSettings
+from drivers.bus.settings import BusSettings, OsdpSettings, TcpSettings
 from drivers.elevator.modbus import ModbusElevator
 from drivers.errors import ProfileError
 from drivers.meter.cjt188 import Cjt188Meter
 from drivers.meter.dlt645 import Dlt645Meter
+from drivers.meter.iec62056 import ModeCMeter, P1Meter
+from drivers.meter.mbus import MbusMeter
 from drivers.meter.modbus import ModbusMeter
 from drivers.profile import Profile
 from protocols.toml import Fault
@@ -23,17 +27,26 @@ _DRIVERS: Mapping[tuple[str, str], type[Driver]] = {
     ("modbus", "water"): ModbusMeter,
     ("modbus", "lift"): ModbusElevator,
     ("modbus", "door"): ModbusDoor,
+    ("osdp", "door"): OsdpDoor,
     ("dlt645", "electricity"): Dlt645Meter,
+    ("iec62056", "electricity"): ModeCMeter,
+    ("p1", "electricity"): P1Meter,
+    ("p1", "gas"): P1Meter,
     ("cjt188", "water"): Cjt188Meter,
+    ("cjt188", "heat"): Cjt188Meter,
+    ("cjt188", "gas"): Cjt188Meter,
+    **{("mbus", kind): MbusMeter for kind in ("heat", "water", "gas", "electricity")},
 }
 _DEFAULTS = Options()
-_SPEAKS: Mapping[str, frozenset[str]] = {bus.kind: bus.speaks for bus in (ModbusTcpBus, SerialBus)}
+_SPEAKS: Mapping[str, frozenset[str]] = {bus.kind: bus.speaks for bus in (ModbusTcpBus, SerialBus, OsdpBus)}
 
 
 def create_bus(settings: BusSettings, *, clock: Clock = utc_now) -> Bus:
     """Make the owner of a line, inside a running loop; its ``run`` is the caller's to start."""
     if isinstance(settings, TcpSettings):
         return ModbusTcpBus(settings, clock=clock)
+    if isinstance(settings, OsdpSettings):
+        return OsdpBus(settings, clock=clock)
     return SerialBus(settings, clock=clock)
 
 

@@ -25,3 +25,11 @@ def crc16_modbus(data: bytes) -> int:
     for byte in data:
         crc = crc >> 8 ^ _CRC16[(crc ^ byte) & 0xFF]
     return crc
+
+
+def crc16_arc(data: bytes) -> int:
+    """Compute the CRC of a P1 telegram (polynomial A001 reflected, start 0)."""
+    crc = 0
+    for byte in data:
+        crc = crc >> 8 ^ _CRC16[(crc ^ byte) & 0xFF]
+    return crc

@@ -4,7 +4,8 @@
     | 68 | T | A0 .. A6 | C | L |  DI  | SER | payload | CS | 16 |
 
 The address has its low byte first; nothing is masked. CS adds every byte from 68 on. Vendors
-send the data identifier in either order, so 901F is recognised as ``90 1F`` and ``1F 90``.
+send the data identifier in either order, so 901F is recognised as ``90 1F`` and ``1F 90``. What
+stands in the payload is ``cjt188_data``'s.
 
 Source: the house's fact sheet, chapter 2, which names public implementations; the standard
 itself was not read.
@@ -12,11 +13,8 @@ itself was not read.
 
 import string
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from protocols.bcd import decode_bcd, encode_bcd
 from protocols.checksum import sum8
 from protocols.errors import (
     ApplicationError,
@@ -25,7 +23,6 @@ from protocols.errors import (
     MalformedFrame,
     TruncatedFrame,
 )
-from protocols.quantity import Quality, Quantity
 from protocols.stream import Framing
 
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
@@ -33,27 +30,27 @@ OVERHEAD = 13
 MAX_DATA = 0x64
 COLD_WATER = 0x10
 ANY_TYPE = 0xAA
-WILDCARD = "A" * 14
+WILDCARD, BROADCAST = "A" * 14, "9" * 14
 
 READ, READ_ADDRESS, WRITE = 0x01, 0x03, 0x04
-CURRENT_DATA = 0x901F
+CURRENT_DATA, ADDRESS, SETTLEMENT_DAY, VALVE = 0x901F, 0x810A, 0x8103, 0xA017
+# Of the last month and of the last timed freeze; the ones before follow.
+MONTH, OLD_MONTH, FREEZE = 0xD120, 0x9020, 0xD300
+MONTHS = 12
 
 DiOrder = Literal["1F90", "901F"]
 
 # The identifiers in use: they tell in which order a vendor has sent one.
 _KNOWN_DI = (
-    range(0x810A, 0x810B),  # address
+    range(0x8102, 0x810B),  # prices, settlement day, reading day, purchase, key, address
     range(0x9020, 0x9030),  # history on older meters
     range(0x901F, 0x9020),  # current data
     range(0xA010, 0xA01A),  # prices, days, clock, valve, address
     range(0xA101, 0xA108),
     range(0xD120, 0xD12C),  # months
-    range(0xD300, 0xD500),  # freezes
+    range(0xD200, 0xD500),  # months of 2018, freezes
+    range(0x911F, 0x9120),  # current data of heat and cold
 )
-
-UNITS = {0x05: "kWh", 0x08: "MWh", 0x17: "kW", 0x29: "L", 0x2C: "m3", 0x32: "L/h", 0x35: "m3/h", 0x11: "GJ", 0x0E: "MJ"}
-_UNIT_CODES = {unit: code for code, unit in UNITS.items()}
-_VALVE = {0b00: 0, 0b01: 1, 0b11: 2}  # open, closed, fault; 10 is not defined
 
 
 def _is_known(di: int) -> bool:
@@ -84,7 +81,7 @@ class Frame:
     @property
     def di(self) -> int | None:
         """The data identifier in printed order, None where the frame carries none."""
-        if len(self.data) < 2:
+        if len(self.data) < 2 or self._is_bare_refusal:
             return None
         high_first, low_first = int.from_bytes(self.data[:2], "big"), int.from_bytes(self.data[:2], "little")
         # Low first is the more common order, so it wins where both or neither could be meant.
@@ -93,20 +90,18 @@ class Frame:
     @property
     def ser(self) -> int | None:
         """The sequence number, which an answer must echo."""
+        if self._is_bare_refusal:
+            return self.data[0]
         return self.data[2] if len(self.data) > 2 else None
 
     @property
     def payload(self) -> bytes:
-        return self.data[3:]
+        return self.data[1:] if self._is_bare_refusal else self.data[3:]
 
-
-class Value(NamedTuple):
-    """One decoded number and the bytes it came from; ``at`` is the meter's own clock, ISO 8601 without a zone."""
-
-    name: str
-    quantity: Quantity
-    raw: bytes
-    at: str | None = None
+    @property
+    def _is_bare_refusal(self) -> bool:
+        """Some meters refuse with a sequence number and two bytes of status, and no identifier."""
+        return self.is_error and len(self.data) == 3
 
 
 def encode_address(address: str) -> bytes:
@@ -172,9 +167,17 @@ def encode_read(
     return encode_frame(Frame(meter_type, address, READ, data), preamble)
 
 
+def encode_valve(
+    meter_type: int, address: str, ser: int, code: int, di_order: DiOrder = "1F90", preamble: int = 3
+) -> bytes:
+    """Order a valve; 55 opens and 99 closes it, some makers have codes of their own."""
+    data = encode_di(VALVE, di_order) + bytes((ser, code))
+    return encode_frame(Frame(meter_type, address, WRITE, data), preamble)
+
+
 def encode_read_response(request: Frame, payload: bytes, *, address: str, meter_type: int, preamble: int = 3) -> bytes:
-    """Answer a read with the request's own identifier and sequence number; the simulator's side."""
-    return encode_frame(Frame(meter_type, address, READ | 0x80, request.data[:3] + payload), preamble)
+    """Answer a request with the request's own identifier and sequence number; the simulator's side."""
+    return encode_frame(Frame(meter_type, address, request.control | 0x80, request.data[:3] + payload), preamble)
 
 
 def encode_error_response(request: Frame, status: int, *, address: str, meter_type: int, preamble: int = 3) -> bytes:
@@ -190,11 +193,12 @@ def match_response(request: Frame, response: Frame) -> None:
     """
     if not response.is_response or response.function != request.function:
         raise MalformedFrame(f"control {response.control:02X} does not answer {request.control:02X}")
-    if request.meter_type not in (ANY_TYPE, response.meter_type):
+    # A heat meter asked as 20 may answer as the 25 that its maker calls it; water stays water.
+    if request.meter_type != ANY_TYPE and request.meter_type >> 4 != response.meter_type >> 4:
         raise MalformedFrame(f"a meter of type {response.meter_type:02X} answered instead of {request.meter_type:02X}")
     if any(wanted not in ("A", got) for wanted, got in zip(request.address.upper(), response.address, strict=True)):
         raise MalformedFrame(f"meter {response.address} answered instead of {request.address}")
-    if request.di != response.di:
+    if request.di != response.di and not (response.is_error and response.di is None):
         raise MalformedFrame(f"data identifier {_hex(response.di, 4)} does not answer {_hex(request.di, 4)}")
     if request.ser != response.ser:
         raise MalformedFrame(f"sequence {_hex(response.ser, 2)} does not answer {_hex(request.ser, 2)}")
@@ -212,72 +216,6 @@ def refusal(frame: Frame) -> ApplicationError:
 
 def _hex(number: int | None, digits: int) -> str:
     return "none" if number is None else f"{number:0{digits}X}"
-
-
-# After the sequence number: total 4+1, settlement total 4+1, clock 7, status 2 ...
-_FULL = 19
-# ... or, on simpler meters, total 4 and status 2.
-_REDUCED = 6
-
-
-def decode_water(payload: bytes) -> list[Value]:
-    """Read the current data (901F) of a water or gas meter.
-
-    Shape: volumeTotal and settlementVolume, valveState (0 open, 1 closed, 2 fault) and batteryLow
-    (0 or 1); the meter's clock is the ``at`` of volumeTotal. A payload of another length gives one
-    INVALID volumeTotal with all its bytes.
-    """
-    if len(payload) == _FULL:
-        clock = decode_clock(payload[10:17])
-        total = _volume("volumeTotal", payload[:5])._replace(at=None if clock is None else clock.isoformat())
-        return [total, _volume("settlementVolume", payload[5:10]), *_status(payload[17:19])]
-    if len(payload) == _REDUCED:
-        quantity = decode_bcd(payload[:4], decimals=2, unit="m3")
-        return [Value("volumeTotal", quantity, payload[:4]), *_status(payload[4:6])]
-    return [Value("volumeTotal", Quantity(None, "m3", Quality.INVALID), payload)]
-
-
-def _volume(name: str, field: bytes) -> Value:
-    unit = UNITS.get(field[4], "")
-    if unit in ("m3", "L"):
-        return Value(name, decode_bcd(field[:4], decimals=2, unit=unit), field)
-    # A meter that keeps no such number fills its unit too.
-    quality = Quality.NOT_AVAILABLE if field == b"\xff" * 5 else Quality.INVALID
-    return Value(name, Quantity(None, "m3", quality), field)
-
-
-def _status(status: bytes) -> list[Value]:
-    valve = _VALVE.get(status[0] & 0b11)
-    state = Quantity(None, "", Quality.INVALID) if valve is None else Quantity(Decimal(valve), "")
-    battery = Quantity(Decimal(status[0] >> 2 & 1), "")
-    return [Value("valveState", state, status), Value("batteryLow", battery, status)]
-
-
-def decode_clock(field: bytes) -> datetime | None:
-    """Read a meter's clock, seven BCD bytes ss mm hh DD MM YY CC, in the meter's own zone; None if it is not one."""
-    digits = field[::-1].hex()
-    if len(digits) != 14 or not digits.isdecimal():
-        return None
-    month, day, hour, minute, second = (int(digits[place : place + 2]) for place in range(4, 14, 2))
-    try:
-        return datetime(int(digits[:4]), month, day, hour, minute, second)  # noqa: DTZ001 - meters name no zone
-    except ValueError:
-        return None
-
-
-def encode_water(
-    total: Decimal, settlement: Decimal, clock: datetime, *, valve: int = 0, is_battery_low: bool = False
-) -> bytes:
-    """Write the current data of a water meter in m3; the simulator's side."""
-    unit = bytes((_UNIT_CODES["m3"],))
-    status = bytes(({0: 0b00, 1: 0b01, 2: 0b11}[valve] | is_battery_low << 2, 0))
-    fields = (
-        encode_bcd(total, 4, decimals=2) + unit,
-        encode_bcd(settlement, 4, decimals=2) + unit,
-        bytes.fromhex(clock.strftime("%Y%m%d%H%M%S"))[::-1],
-        status,
-    )
-    return b"".join(fields)
 
 
 def _length(data: bytes) -> int:

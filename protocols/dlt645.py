@@ -1,10 +1,11 @@
-"""DL/T 645-2007, the serial protocol of Chinese electricity meters.
+"""DL/T 645, the serial protocol of Chinese electricity meters: the frames of 2007 and of 1997.
 
      0        1..6         7     8   9   10..9+L   10+L  11+L
     | 68 | A0 ... A5 BCD | 68 | C | L | data+33H | CS | 16 |
 
 The address has its low byte first. CS adds every wire byte from the first 68 on. Control C:
-D7 from the meter, D6 an error, D5 more frames follow, D4-D0 the function.
+D7 from the meter, D6 an error, D5 more frames follow, D4-D0 the function. The functions of 1997
+have other numbers and identifiers of two bytes instead of four; all else is the same.
 
 Source: the house's fact sheet, chapter 1, which names public implementations; the standard
 itself was not read.
@@ -17,9 +18,10 @@ from protocols.checksum import sum8
 from protocols.dlt645_item import ITEMS as ITEMS
 from protocols.dlt645_item import DataItem as DataItem
 from protocols.dlt645_item import Value as Value
-from protocols.dlt645_item import decode_values as decode_values
+from protocols.dlt645_item import encode_bcd_item as encode_bcd_item
 from protocols.dlt645_item import encode_value as encode_value
 from protocols.dlt645_item import find_items as find_items
+from protocols.dlt645_reader import decode_values as decode_values
 from protocols.errors import ApplicationError, ChecksumMismatch, LengthMismatch, MalformedFrame, TruncatedFrame
 from protocols.stream import Framing
 
@@ -31,7 +33,12 @@ OVERHEAD = 12
 MAX_DATA = 200
 
 READ, READ_FOLLOW, READ_ADDRESS, WRITE = 0x11, 0x12, 0x13, 0x14
-_WITH_DI = frozenset((READ, READ_FOLLOW, WRITE))
+READ_1997, READ_FOLLOW_1997, WRITE_1997 = 0x01, 0x02, 0x04
+# How many bytes of identifier the data of a function begin with.
+_DI_LENGTH = {READ: 4, READ_FOLLOW: 4, WRITE: 4, READ_1997: 2, READ_FOLLOW_1997: 2, WRITE_1997: 2}
+_READS = frozenset((READ, READ_FOLLOW, READ_1997, READ_FOLLOW_1997))
+# The control codes that only 1997 has; its error words differ in the two lowest bits.
+_ONLY_1997 = frozenset((READ_1997, READ_FOLLOW_1997, WRITE_1997, 0x0A, 0x0C, 0x0F, 0x10))
 _ERRORS = (
     "another error",
     "no such data",
@@ -71,14 +78,26 @@ class Frame:
     @property
     def di(self) -> int | None:
         """The data identifier, None for a function that has none and for an error."""
-        if self.function not in _WITH_DI or self.is_error or len(self.data) < 4:
+        length = _DI_LENGTH.get(self.function, 0)
+        if not length or self.is_error or len(self.data) < length:
             return None
-        return int.from_bytes(self.data[:4], "little")
+        return int.from_bytes(self.data[:length], "little")
+
+    @property
+    def di_text(self) -> str | None:
+        """The data identifier as it is printed."""
+        return None if self.di is None else f"{self.di:0{2 * _DI_LENGTH[self.function]}X}"
+
+    @property
+    def sequence(self) -> int | None:
+        """The number of a follow-up, the last byte of 2007's; None for every other frame."""
+        return self.data[-1] if self.function == READ_FOLLOW and not self.is_error and len(self.data) > 4 else None
 
     @property
     def payload(self) -> bytes:
-        """The data behind the identifier."""
-        return self.data if self.di is None else self.data[4:]
+        """The data between the identifier and the number of a follow-up."""
+        data = self.data if self.sequence is None else self.data[:-1]
+        return data if self.di is None else data[_DI_LENGTH[self.function] :]
 
 
 def encode_address(address: str) -> bytes:
@@ -148,9 +167,10 @@ def encode_error_response(address: str, function: int, error: int, preamble: int
     return encode_frame(Frame(address, function | 0xC0, bytes((error,))), preamble)
 
 
-def error_words(error: int) -> str:
-    """Say an error word in English: one reason for each bit set."""
-    return ", ".join(word for bit, word in enumerate(_ERRORS) if error & 1 << bit) or "no reason given"
+def error_words(error: int, function: int = READ) -> str:
+    """Say the error word of a function in English: one reason for each bit set."""
+    words = ("illegal data", *_ERRORS[1:]) if function in _ONLY_1997 else _ERRORS
+    return ", ".join(word for bit, word in enumerate(words) if error & 1 << bit) or "no reason given"
 
 
 def refusal(frame: Frame) -> ApplicationError:
@@ -163,7 +183,7 @@ def refusal(frame: Frame) -> ApplicationError:
     error = frame.data[0]
     wire = (error + MASK) & 0xFF
     return ApplicationError(
-        f"the meter refuses: {error_words(error)} (error word {error:02X}, wire byte {wire:02X})", error
+        f"the meter refuses: {error_words(error, frame.function)} (error word {error:02X}, wire byte {wire:02X})", error
     )
 
 
@@ -183,9 +203,12 @@ def match_response(request: Frame, response: Frame) -> None:
         raise MalformedFrame(f"meter {response.address} answered instead of {request.address}")
     if response.is_error:
         raise refusal(response)
-    if request.di is not None and response.di != request.di:
-        got = "none" if response.di is None else f"{response.di:08X}"
-        raise MalformedFrame(f"data identifier {got} does not answer {request.di:08X}")
+    if request.function not in _READS:
+        return  # an answer to anything else does not name what was written
+    if response.di_text != request.di_text:
+        raise MalformedFrame(f"data identifier {response.di_text or 'none'} does not answer {request.di_text}")
+    if response.sequence != request.sequence:
+        raise MalformedFrame(f"follow-up {response.sequence} does not answer {request.sequence}")
 
 
 def _is_printed(wire: bytes) -> bool:

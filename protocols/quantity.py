@@ -40,6 +40,7 @@ _CANONICAL: dict[str, tuple[str, Decimal]] = {
     "Wh": ("kWh", Decimal("0.001")),
     "MWh": ("kWh", Decimal(1000)),
     "kvarh": ("kvarh", Decimal(1)),
+    "varh": ("kvarh", Decimal("0.001")),
     "kVAh": ("kVAh", Decimal(1)),
     "GJ": ("GJ", Decimal(1)),
     "MJ": ("GJ", Decimal("0.001")),

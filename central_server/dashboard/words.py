@@ -7,6 +7,8 @@ from central_server.dashboard.i18n import N_
 KINDS = {
     "electricity": N_("Electricity meter"),
     "water": N_("Water meter"),
+    "heat": N_("Heat meter"),
+    "gas": N_("Gas meter"),
     "lift": N_("Lift"),
     "door": N_("Door"),
 }
@@ -15,6 +17,8 @@ KINDS = {
 HEADLINES = {
     "electricity": ("energyImportTotal", "powerTotal"),
     "water": ("volumeTotal", "flowRate", "valveState"),
+    "heat": ("energyTotal", "powerTotal", "supplyTemperature"),
+    "gas": ("volumeTotal", "valveState"),
     "lift": ("currentFloor", "direction", "doorState"),
     "door": ("doorState", "lockState"),
 }
@@ -24,6 +28,22 @@ POINTS = {
     "energyImportTotal": N_("Energy imported"),
     "energyExportTotal": N_("Energy exported"),
     "energyTotal": N_("Energy, total"),
+    "energyImportTariff1": N_("Energy imported, tariff 1"),
+    "energyImportTariff2": N_("Energy imported, tariff 2"),
+    "energyImportTariff3": N_("Energy imported, tariff 3"),
+    "energyImportTariff4": N_("Energy imported, tariff 4"),
+    "energyExportTariff1": N_("Energy exported, tariff 1"),
+    "energyExportTariff2": N_("Energy exported, tariff 2"),
+    "settlementEnergy": N_("Energy at settlement"),
+    "reactiveImport": N_("Reactive energy imported"),
+    "powerImport": N_("Power drawn"),
+    "powerExport": N_("Power fed in"),
+    "relayState": N_("Relay"),
+    "keepPower": N_("Supply kept on"),
+    "supplyTemperature": N_("Supply temperature"),
+    "returnTemperature": N_("Return temperature"),
+    "temperatureDifference": N_("Temperature difference"),
+    "operatingTime": N_("Operating time"),
     "powerTotal": N_("Power"),
     "powerL1": N_("Power L1"),
     "powerL2": N_("Power L2"),
@@ -51,6 +71,8 @@ POINTS = {
     "tamper": N_("Cover"),
     "fire": N_("Fire contact"),
     "exitButton": N_("Exit button"),
+    "powerState": N_("Supply"),
+    "keyState": N_("Reader's key"),
     "faultCode": N_("Fault code"),
 }
 
@@ -72,12 +94,22 @@ DIGITS = {
 }
 
 _DOOR = {0: N_("shut"), 1: N_("open")}
+_VALVE = {0: N_("open"), 1: N_("closed"), 2: N_("faulty")}
+_BATTERY = {0: N_("in order"), 1: N_("low")}
 STATES: dict[tuple[str, str], dict[int, str]] = {
+    ("electricity", "relayState"): {0: N_("connected"), 1: N_("disconnected")},
+    ("electricity", "keepPower"): {0: N_("off"), 1: N_("on")},
+    ("heat", "valveState"): _VALVE,
+    ("heat", "batteryLow"): _BATTERY,
+    ("gas", "valveState"): _VALVE,
+    ("gas", "batteryLow"): _BATTERY,
     ("door", "doorState"): _DOOR,
     ("door", "lockState"): {0: N_("locked"), 1: N_("unlocked")},
     ("door", "tamper"): {0: N_("cover shut"), 1: N_("cover opened")},
     ("door", "fire"): {0: N_("no fire"), 1: N_("fire")},
     ("door", "exitButton"): {0: N_("not pressed"), 1: N_("pressed")},
+    ("door", "powerState"): {0: N_("supply present"), 1: N_("supply failed")},
+    ("door", "keyState"): {0: N_("its own"), 1: N_("the default key")},
     ("lift", "doorState"): {0: N_("doors shut"), 1: N_("doors open"), 2: N_("doors moving"), 3: N_("doors faulty")},
     ("lift", "direction"): {
         0: N_("direction unknown"),
@@ -105,8 +137,8 @@ STATES: dict[tuple[str, str], dict[int, str]] = {
     },
     ("lift", "passengerAlarm"): {0: N_("not pressed"), 1: N_("pressed")},
     ("lift", "inDoorZone"): {0: N_("no"), 1: N_("yes")},
-    ("water", "valveState"): {0: N_("open"), 1: N_("closed"), 2: N_("faulty")},
-    ("water", "batteryLow"): {0: N_("in order"), 1: N_("low")},
+    ("water", "valveState"): _VALVE,
+    ("water", "batteryLow"): _BATTERY,
 }
 
 DEVICE_STATES = {
@@ -237,6 +269,25 @@ CONDITIONS |= {
             N_("Ask whether a technician is at work there."),
             N_("If not, send the guard at once and look at the camera."),
             N_("Have the wiring checked before the cover is shut again."),
+        ),
+    ),
+    "door_default_key": Condition(
+        N_("Reader uses the default key"),
+        N_(
+            "The line to this reader is protected only by a key that everybody knows. It is being installed, or was reset."
+        ),
+        (
+            N_("If a technician is installing it, the alarm clears once the reader has a key of its own."),
+            N_("If nobody is, send the guard: somebody may have exchanged the reader."),
+            N_("When the reader has its key, install_mode is taken out of the gateway's settings."),
+        ),
+    ),
+    "door_power": Condition(
+        N_("Door module's power fails"),
+        N_("The door's module says that its supply fails. When its battery is empty, no card opens this door."),
+        (
+            N_("See whether the fuse of the door's supply has tripped."),
+            N_("If the supply is dead, open a work order before the battery is empty."),
         ),
     ),
     "rules_refused": Condition(

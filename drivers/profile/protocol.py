@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from drivers.profile import cjt188, dlt645, modbus, osdp
+from drivers.profile import cjt188, dlt645, iec62056, mbus, modbus, osdp
 from drivers.profile.file import Head, Table
 from protocols.toml import Document, Fault
 
@@ -27,12 +27,15 @@ class ProfileProtocol(NamedTuple):
 
 
 PROTOCOLS: Mapping[str, ProfileProtocol] = {
+    "mbus": ProfileProtocol(mbus.MbusFile, mbus.TABLES, mbus.source, mbus.link, mbus.lint),
     "modbus": ProfileProtocol(
         modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus.lint, modbus.modulus
     ),
     "dlt645": ProfileProtocol(
         dlt645.Dlt645File, dlt645.TABLES, dlt645.source, dlt645.link, dlt645.lint, dlt645.modulus
     ),
+    "iec62056": ProfileProtocol(iec62056.Iec62056File, iec62056.TABLES, iec62056.source, iec62056.link, iec62056.lint),
+    "p1": ProfileProtocol(iec62056.P1File, iec62056.P1_TABLES, iec62056.source, iec62056.link, iec62056.lint),
     "osdp": ProfileProtocol(osdp.OsdpFile, osdp.TABLES, osdp.source, osdp.link, osdp.lint),
     "cjt188": ProfileProtocol(
         cjt188.Cjt188File, cjt188.TABLES, cjt188.source, cjt188.link, cjt188.lint, cjt188.modulus

@@ -10,14 +10,18 @@ from drivers.sim.errors import SimError
 from drivers.sim.journal import Journal
 from drivers.sim.lift import Lift
 from drivers.sim.load import STEP, Load, draw
+from drivers.sim.mbus_meter import MbusStation, mbus_station
 from drivers.sim.modbus_units import ModbusUnits, raw_value, registers_of
 from drivers.sim.model import Base, Electricity, Model, Water
 from drivers.sim.simulated import Simulated
 from drivers.sim.site import Device, Line, Site
 from drivers.sim.station import SerialStation
+from drivers.sim.thermal import Gas, Heat, JouleHeat
 
 _HOME_W = (200, 700)
 _HOME_L_PER_H = (8, 30)
+_HOME_HEAT_W = (500, 2000)
+_HOME_GAS_L_PER_H = (20, 80)
 _INITIAL_STEPS = 900_000
 
 
@@ -29,9 +33,11 @@ class Plant:
         self._now_ms = now_ms
         self._now = now
 
-    def station(self, line: Line) -> SerialStation:
+    def station(self, line: Line) -> SerialStation | MbusStation:
         """Give the meters of a serial line; a line without live ones hears DL/T 645 and stays silent."""
         meters = self._on(line)
+        if meters and meters[0].profile.protocol == "mbus":
+            return mbus_station(meters, self._now_ms)
         return SerialStation(meters[0].profile.protocol if meters else "dlt645", meters, self._now_ms, self._now)
 
     def units(self, line: Line) -> ModbusUnits:
@@ -92,6 +98,11 @@ def _model(site: Site, device: Device, profile: Profile, base: Base, journal: Jo
     if profile.kind == "water":
         mean = _mean(device, seed, _HOME_L_PER_H)
         return Water(Load(seed, mean, device.shape, burst_percent=100, group=30), base)
+    if profile.kind == "heat":
+        heat = Heat(Load(seed, _mean(device, seed, _HOME_HEAT_W), device.shape), base)
+        return JouleHeat(heat) if profile.point(profile.probe).canonical_unit == "GJ" else heat
+    if profile.kind == "gas":
+        return Gas(Load(seed, _mean(device, seed, _HOME_GAS_L_PER_H), device.shape, burst_percent=100, group=30), base)
     if profile.kind == "lift":
         return Lift(seed, site.speed, device.floors)
     return Door(seed, site.speed, has_visits=device.visits, counter=journal.cards.get(device.id, 0))

@@ -47,7 +47,17 @@ class SerialStation:
 
     def _compose(self, request: Any) -> Answer | None:
         asked = [meter for meter in self._meters if self._is_asked(meter, request)]
-        # Several meters that answer a wildcard at once leave nothing readable on the wire.
-        if len(asked) != 1:
-            return None
-        return self._answer(asked[0], request, self._now_ms(), self._now())
+        answers = [self._answer(meter, request, self._now_ms(), self._now()) for meter in asked]
+        told = [answer for answer in answers if answer is not None]
+        if len(told) > 1:
+            return Answer(_collided([answer.data for answer in told]))
+        return told[0] if told else None
+
+
+def _collided(answers: Sequence[bytes]) -> bytes:
+    """Lay answers over each other, each a byte behind the one before: nothing of them can be read any more."""
+    wire = bytearray(b"\xff" * (max(map(len, answers)) + len(answers)))
+    for delay, data in enumerate(answers):
+        for place, byte in enumerate(data):
+            wire[delay + place] &= byte
+    return bytes(wire)

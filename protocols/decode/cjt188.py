@@ -1,12 +1,12 @@
 """CJ/T 188 frames explained."""
 
-from protocols import cjt188
+from protocols import cjt188, cjt188_data
 from protocols.decode.value import Explained, Json, Keys, Refused, told_value
 from protocols.errors import Unsupported
 
 
 def explain(frame: cjt188.Frame, _: object, keys: Keys) -> Explained:
-    """Explain one frame.
+    """Explain one frame, by the standard's own layout.
 
     Raises: Refused.
     """
@@ -22,9 +22,21 @@ def explain(frame: cjt188.Frame, _: object, keys: Keys) -> Explained:
     }
     if frame.is_error:
         raise Refused(header, cjt188.refusal(frame))
+    if frame.function == cjt188.WRITE and frame.di == cjt188.VALVE:
+        return _valve(header, frame)
     if not frame.is_response or frame.function != cjt188.READ:
         return header, []
-    if frame.di != cjt188.CURRENT_DATA or frame.meter_type >> 4 not in (1, 3):
-        raise Refused(header, Unsupported(f"type {frame.meter_type:02X}, data identifier {header['di']}"))
-    values = cjt188.decode_water(frame.payload)
+    try:
+        values = cjt188_data.decode_item(frame.meter_type, frame.di, frame.payload)
+    except Unsupported as error:
+        raise Refused(header, error) from None
     return header, [told_value(value.name, value.quantity, value.raw, at=value.at) for value in values]
+
+
+def _valve(header: Json, frame: cjt188.Frame) -> Explained:
+    """Tell what a valve was ordered to do, or how it stood when it said yes."""
+    if frame.is_response:
+        values = cjt188_data.decode_valve_answer(frame.payload)
+        return header, [told_value(value.name, value.quantity, value.raw) for value in values]
+    orders = {bytes((cjt188_data.VALVE_OPEN,)): "open", bytes((cjt188_data.VALVE_CLOSE,)): "close"}
+    return {**header, "order": orders.get(frame.payload, frame.payload.hex())}, []

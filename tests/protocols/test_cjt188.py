@@ -1,8 +1,5 @@
 """CJ/T 188 frames are believed only when whole, and an answer only when it is ours."""
 
-from datetime import datetime
-from decimal import Decimal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +7,8 @@ from hypothesis import strategies as st
 from protocols import cjt188
 from protocols.cjt188 import Frame
 from protocols.errors import ApplicationError, MalformedFrame, ProtocolError, TruncatedFrame
-from protocols.quantity import Quality, Quantity
+from protocols.framing import scan
 
-NEW_YEAR = datetime(2026, 1, 1)  # noqa: DTZ001 - meters name no zone
 METER = "00000805000001"
 ANSWER = bytes.fromhex("681044332211003378 8116 1F9000 007766552C 007766552C 31012211051520 2184 1316")
 
@@ -74,7 +70,12 @@ REQUEST = Frame(0x10, METER, cjt188.READ, bytes.fromhex("1F9005"))
 
 @pytest.mark.parametrize(
     "asked",
-    [REQUEST, Frame(0xAA, METER, 0x01, REQUEST.data), Frame(0x10, cjt188.WILDCARD, 0x01, REQUEST.data)],
+    [
+        REQUEST,
+        Frame(0x11, METER, 0x01, REQUEST.data),
+        Frame(0xAA, METER, 0x01, REQUEST.data),
+        Frame(0x10, cjt188.WILDCARD, 0x01, REQUEST.data),
+    ],
 )
 @pytest.mark.parametrize("data", ["1F9005", "901F05"])
 def test_the_answer_to_a_request_is_accepted(asked: Frame, data: str) -> None:
@@ -86,7 +87,7 @@ def test_the_answer_to_a_request_is_accepted(asked: Frame, data: str) -> None:
     [
         REQUEST,
         Frame(0x10, METER, 0x83, bytes.fromhex("1F9005")),
-        Frame(0x11, METER, 0x81, bytes.fromhex("1F9005")),
+        Frame(0x30, METER, 0x81, bytes.fromhex("1F9005")),
         Frame(0x10, "00000805000002", 0x81, bytes.fromhex("1F9005")),
         Frame(0x10, METER, 0x81, bytes.fromhex("20D105")),
         Frame(0x10, METER, 0x81, bytes.fromhex("1F9006")),
@@ -106,51 +107,24 @@ def test_a_refusal_has_its_status() -> None:
     assert refused.value.code == 2
 
 
-@given(
-    st.integers(0, 99_999_999),
-    st.integers(0, 99_999_999),
-    st.datetimes(NEW_YEAR.replace(year=1900), NEW_YEAR.replace(year=2099)),
-    st.sampled_from([0, 1, 2]),
-    st.booleans(),
-)
-def test_a_water_meter_is_read_as_it_was_written(
-    total: int, settlement: int, clock: datetime, valve: int, is_low: bool
-) -> None:
-    volume, month = Decimal(total).scaleb(-2), Decimal(settlement).scaleb(-2)
-    payload = cjt188.encode_water(volume, month, clock, valve=valve, is_battery_low=is_low)
-    first, *rest = cjt188.decode_water(payload)
-    assert (first.name, first.quantity) == ("volumeTotal", Quantity(volume, "m3"))
-    assert first.at == clock.replace(microsecond=0).isoformat()
-    assert [(value.name, value.quantity.value) for value in rest] == [
-        ("settlementVolume", month),
-        ("valveState", valve),
-        ("batteryLow", is_low),
-    ]
+def test_a_refusal_may_carry_a_sequence_number_and_a_status_alone() -> None:
+    refusal = Frame(0x10, METER, 0xC1, bytes.fromhex("051122"))
+    assert (refusal.di, refusal.ser, refusal.payload) == (None, 5, b"\x11\x22")
+    with pytest.raises(ApplicationError, match="1122"):
+        cjt188.match_response(REQUEST, refusal)
+    with pytest.raises(MalformedFrame):
+        cjt188.match_response(REQUEST, Frame(0x10, METER, 0xC1, bytes.fromhex("061122")))
 
 
-@given(st.binary(max_size=100))
-def test_a_payload_of_another_length_is_one_bad_value(payload: bytes) -> None:
-    values = cjt188.decode_water(payload)
-    assert all((value.quantity.value is None) == (value.quantity.quality is not Quality.GOOD) for value in values)
-    if len(payload) not in (6, 19):
-        assert [(value.quantity.quality, value.raw) for value in values] == [(Quality.INVALID, payload)]
+def test_a_valve_is_ordered_in_either_order() -> None:
+    opened = cjt188.encode_valve(0x10, "00000019121301", 1, 0x55, "901F")
+    assert opened.hex(" ").upper() == "FE FE FE 68 10 01 13 12 19 00 00 00 04 04 A0 17 01 55 CC 16"
+    closed = cjt188.encode_valve(0x30, "00000000000003", 1, 0x99)
+    assert closed.hex(" ").upper() == "FE FE FE 68 30 03 00 00 00 00 00 00 04 04 17 A0 01 99 F4 16"
 
 
-def test_a_volume_in_an_energy_unit_is_no_volume() -> None:
-    payload = bytearray(cjt188.encode_water(Decimal(1), Decimal(1), NEW_YEAR))
-    payload[4] = 0x05
-    assert cjt188.decode_water(bytes(payload))[0].quantity == Quantity(None, "m3", Quality.INVALID)
-
-
-def test_an_undefined_valve_state_is_invalid() -> None:
-    payload = bytearray(cjt188.encode_water(Decimal(1), Decimal(1), NEW_YEAR))
-    payload[17] = 0b10
-    valve = cjt188.decode_water(bytes(payload))[2]
-    assert (valve.name, valve.quantity.quality) == ("valveState", Quality.INVALID)
-
-
-@pytest.mark.parametrize(
-    "field", ["FFFFFFFFFFFFFF", "00000000000000", "20200528205824", "31012211132020", "310122110515", "31012A11052020"]
-)
-def test_a_clock_that_is_none_is_none(field: str) -> None:
-    assert cjt188.decode_clock(bytes.fromhex(field)) is None
+@given(frames, st.integers(1, 5))
+def test_a_frame_is_found_behind_its_echo_and_among_its_like(frame: Frame, count: int) -> None:
+    data = cjt188.encode_frame(frame)
+    found = [piece.frame for piece in scan("cjt188", data * count) if piece.frame is not None]
+    assert found == [frame] * count

@@ -79,7 +79,7 @@ def test_a_text_that_is_none_is_no_text() -> None:
     assert (broken.text, broken.quantity.quality) == (None, Quality.INVALID)
 
 
-@pytest.mark.parametrize("di", [0x00440000, 0x00900102, 0x0001000D, 0xFFFFFFFF])
+@pytest.mark.parametrize("di", [0x00470000, 0x00900102, 0x0001000D, 0x05060900, 0x020A0116, 0xFFFFFFFF])
 def test_an_unknown_identifier_is_unsupported(di: int) -> None:
     with pytest.raises(Unsupported):
         decode_values(di, bytes(4))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from protocols import cjt188, dlt645, modbus
 from protocols.errors import ProtocolError, TruncatedFrame
 from protocols.framing import FRAMINGS, scan, scanner
+from protocols.mbus import frame as mbus
 from protocols.stream import Found
 
 REGISTERS = modbus.encode_read_registers_response(3, [17254, 13108, 0, 9])
@@ -30,8 +31,12 @@ PAIRS = {
         modbus.encode_tcp(modbus.Frame(7, modbus.encode_read_request(3, 0, 4), 513)),
         modbus.encode_tcp(modbus.Frame(7, REGISTERS, 513)),
     ),
+    "mbus": (
+        mbus.encode_request(5, fcb=True),
+        bytes.fromhex("6813136808057378563412 0A00E97E 01000000 35010000 3C16"),
+    ),
 }
-CHECKED = ("dlt645", "cjt188", "modbus-rtu")
+CHECKED = ("dlt645", "cjt188", "modbus-rtu", "mbus")
 SERIAL = ("dlt645", "cjt188")
 protocols = st.sampled_from(sorted(PAIRS))
 garbage = st.binary(max_size=60)

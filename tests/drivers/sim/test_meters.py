@@ -9,7 +9,7 @@ from drivers.sim.load import Load
 from drivers.sim.model import Base, Electricity, Water
 from drivers.sim.simulated import Simulated
 from drivers.sim.site import Device
-from protocols import cjt188, dlt645
+from protocols import cjt188, cjt188_data, dlt645
 
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 DLT, CJT = "202611000103", "20261100000201"
@@ -57,7 +57,7 @@ def test_a_water_meter_says_its_register_and_refuses_a_valve_command() -> None:
     assert answer is not None
     frame = cjt188.decode_frame(answer.data.lstrip(b"\xfe"))
     assert frame.ser == 7
-    assert str(cjt188.decode_water(frame.payload)[0].quantity.value) == "312.44"
+    assert str(cjt188_data.decode_water(frame.payload)[0].quantity.value) == "312.44"
     valve = cjt188.Frame(0x10, CJT, cjt188.WRITE, b"\x17\xa0\x08\x99")
     refusal = answer_cjt188(water(), valve, 0, NOON)
     assert refusal is not None

@@ -80,16 +80,19 @@ def test_the_built_in_site_is_the_small_building_it_says(tmp_path: Path) -> None
     assert load_site(TRAINING_FILE).devices == site.devices
 
 
-async def test_every_profile_that_comes_with_the_house_can_be_simulated(tmp_path: Path) -> None:
+async def test_every_profile_of_a_simulated_protocol_can_be_simulated(tmp_path: Path) -> None:
     lines = {
         "modbus": 'kind = "modbus-tcp"\nport = 0',
         "dlt645": 'kind = "serial"\npath = "a"',
         "cjt188": 'kind = "serial"\npath = "b"',
+        "mbus": 'kind = "serial"\npath = "c"',
     }
     text = "".join(f'[[line]]\nid = "{protocol}"\n{ends}\n' for protocol, ends in lines.items())
-    addresses = {"modbus": "{}", "dlt645": "{:012d}", "cjt188": "{:014d}"}
+    addresses = {"modbus": "{}", "dlt645": "{:012d}", "cjt188": "{:014d}", "mbus": "{}"}
     for number, name in enumerate(profile_names(), start=1):
         protocol = load_profile(name).protocol
+        if protocol not in lines:
+            continue
         address = addresses[protocol].format(number)
         text += f'[[device]]\nid = "d{number}"\nline = "{protocol}"\nprofile = "{name}"\naddress = "{address}"\n'
     async with running(site_from(text, tmp_path)) as site:
