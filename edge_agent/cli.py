@@ -7,6 +7,7 @@ import typer
 
 from edge_agent.commands import buffer, config, door, guard, service, sim
 from edge_agent.commands.decode import decode
+from edge_agent.commands.scan import scan
 from edge_agent.commands.watch import watch
 
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -16,6 +17,7 @@ app.command("devices")(service.devices)
 app.command("read")(service.read)
 app.command("watch")(watch)
 app.add_typer(buffer.app, name="buffer")
+app.command("scan")(scan)
 app.command("decode")(decode)
 app.add_typer(config.app, name="config")
 app.command("door")(door.door)

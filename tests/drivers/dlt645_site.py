@@ -30,10 +30,8 @@ def simulated(address: str, profile: str | Profile = "electricity/dlt645-2007-re
 
 
 @asynccontextmanager
-async def line_of(
-    meters: Sequence[Simulated], folder: Path, *, now: datetime = NOW
-) -> AsyncIterator[tuple[SerialBus, PtyPeer]]:
-    """Put meters on a line and open it; the peer tells which requests were heard."""
+async def peer_of(meters: Sequence[Simulated], folder: Path, *, now: datetime = NOW) -> AsyncIterator[PtyPeer]:
+    """Put meters on a line that nobody has opened yet; the peer tells which requests were heard."""
     station = SerialStation("dlt645", meters, lambda: AT_MS + int((now - NOW) / timedelta(milliseconds=1)), lambda: now)
 
     def answer(request: bytes, frame: Any) -> Reply:
@@ -41,6 +39,15 @@ async def line_of(
         return [(0, it.data) for it in told if it is not None]
 
     async with pty_peer("dlt645", answer, folder) as peer:
+        yield peer
+
+
+@asynccontextmanager
+async def line_of(
+    meters: Sequence[Simulated], folder: Path, *, now: datetime = NOW
+) -> AsyncIterator[tuple[SerialBus, PtyPeer]]:
+    """Put meters on a line and open it."""
+    async with peer_of(meters, folder, now=now) as peer:
         settings = SerialSettings("line-1", peer.path, 115200, timeout_s=TIMEOUT_S)
         async with SerialBus(settings, clock=lambda: now) as bus:
             yield bus, peer
