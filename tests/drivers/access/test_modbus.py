@@ -27,7 +27,7 @@ async def test_a_door_says_whether_it_is_open_locked_and_whole() -> None:
     ):
         driver = create_driver(PROFILE, bus, "1")
         assert isinstance(driver, ModbusDoor)
-        assert await driver.read_door() == ("open", "locked", "tampered", "normal", "pressed")
+        assert (await driver.read_door())[:5] == ("open", "locked", "tampered", "normal", "pressed")
         values = {value.point: value.quantity.value for value in await driver.read()}
         assert values == {"doorState": 1, "lockState": 0, "tamper": 1, "fire": 0, "exitButton": 1}
         assert bus.round_trips.answers == 2

@@ -64,7 +64,7 @@ def test_a_meter_of_1997_has_identifiers_of_four_digits_and_is_only_read() -> No
     ("change", "key", "message"),
     [
         (('control = { 0 = "1C", 1 = "1A" }\n', ""), "point[2].control", "no relay commands"),
-        (('1 = "1A" }\nwrite', "}\nwrite"), "point[2]", ""),
+        ((', 1 = "1A" }\nwrite', " }\nwrite"), "point[2]", ""),
         (('1 = "1A"', '1 = "1D"'), "point[2].control", "not a relay command"),
         (("write = {}\n", ""), "point[2].control", "control without write"),
         (('states = { 0 = "closed", 1 = "open" }\ncontrol', "control"), "point[2]", ""),

@@ -57,7 +57,9 @@ async def test_a_card_is_in_the_journal_before_the_door_tells_of_it(tmp_path: Pa
             assert (told["ok"], told["counter"]) == (True, counter)
             entry = [it for it in site.journal if it.get("what") == "card"][-1]
             assert (entry["door"], entry["counter"], entry["number"]) == ("door-1", counter, "8000000000000001")
-            assert await door.read_card() == (counter, 64, 1 << 63 | 1)
+            card = await door.read_card()
+            assert card is not None
+            assert card[:3] == (counter, 64, 1 << 63 | 1)
             await door.open_door(700)
             assert [it["pulse_ms"] for it in site.journal if it.get("what") == "relay"] == [700] * counter
             assert (await door.read_door()).lock == "unlocked"
