@@ -61,7 +61,7 @@ def scan(
             fail(f"'{name}' cannot be searched for. There are: {_LISTED}.", WRONG, as_json=as_json)
     if parity is not None and parity not in _PARITIES:
         fail(f"'{parity}' is not a parity. Say N, E or O.", WRONG, as_json=as_json)
-    tries = list(_tries(_line(ctx, place, as_json=as_json), protocol, baud, parity))
+    tries = list(_tries(line_of(ctx, place, as_json=as_json), protocol, baud, parity))
     if not tries:
         fail(f"'{place}' carries none of {', '.join(protocol or ())}. Name another protocol.", WRONG, as_json=as_json)
     found: list[_Found] = []
@@ -75,7 +75,7 @@ def scan(
     _show(found, as_json=as_json)
 
 
-def _line(ctx: typer.Context, place: str, *, as_json: bool) -> BusSettings:
+def line_of(ctx: typer.Context, place: str, *, as_json: bool) -> BusSettings:
     """Take a place for a device file, a converter or a Modbus TCP peer, else for a bus of the settings."""
     if place.startswith(("/", "./", "tcp://")):
         return SerialSettings("scan", place)

@@ -18,12 +18,16 @@ from tests.drivers.modbus_server import Unit, modbus_server
 UNITS = {3: Unit(holding_words={0: 17})}
 
 
-async def scan(*args: str) -> tuple[int, str, str]:
+async def edge(*args: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "edge_agent", "scan", *args, stdout=-1, stderr=-1, env={**os.environ, "COLUMNS": "200"}
+        sys.executable, "-m", "edge_agent", *args, stdout=-1, stderr=-1, env={**os.environ, "COLUMNS": "200"}
     )
     stdout, stderr = await asyncio.wait_for(process.communicate(), 30)
     return process.returncode or 0, stdout.decode(), stderr.decode()
+
+
+async def scan(*args: str) -> tuple[int, str, str]:
+    return await edge("scan", *args)
 
 
 @pytest.mark.parametrize(
