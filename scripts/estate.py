@@ -161,7 +161,8 @@ def edge_toml(ports: Mapping[str, int], uplink: int, language: str, *, speed: in
         # A line of 9,600 baud carries three meters' few points in their period, and not all they have.
         points = ["energyImportTotal", "powerTotal", "voltageL1"] if meter.profile == _DLT else None
         # Meters that live faster count faster; the counter guard must not take that for a fault.
-        values |= {"address": meter.address, "period_s": meter.period_s, "max_per_hour": 1000 * speed}
+        values |= {"address": meter.address, "period_s": meter.period_s}
+        values |= {"max_per_hour": 1000 * speed if meter.mean is not None else None}
         text += table("[[device]]", values | {"points": points})
     return text
 
