@@ -187,7 +187,8 @@ def _write_complaint(profile: Profile, point: Point, value: Decimal, order: Writ
         return None if value in allowed else f"'{point.name}' has no state {value}; there are {words}"
     low, high = point.write.low, point.write.high
     if low is None or high is None or not low <= value <= high:
-        return f"{value} is outside {low} to {high} {point.canonical_unit}".rstrip() + f", the range of '{point.name}'"
+        unit = f" {point.canonical_unit}" if point.canonical_unit else ""
+        return f"{value} is outside {low} to {high}{unit}, the range of '{point.name}'"
     return None
 
 

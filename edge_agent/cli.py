@@ -9,6 +9,7 @@ from edge_agent.commands import buffer, config, door, guard, service, sim
 from edge_agent.commands.decode import decode
 from edge_agent.commands.order import guess_order
 from edge_agent.commands.scan import scan
+from edge_agent.commands.shell import speak
 from edge_agent.commands.watch import watch
 
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -34,8 +35,10 @@ def settings(
         Path | None,
         typer.Option("--config", "-c", envvar="GATEHOUSE_EDGE_CONFIG", help="Settings file; default ./edge.toml."),
     ] = None,
+    lang: Annotated[str | None, typer.Option("--lang", help="en or zh; default: as the environment says.")] = None,
 ) -> None:
     """Poll meters, keep every reading, deliver it once; and find out what is wrong with a line."""
+    speak(lang)
 
 
 def main() -> None:

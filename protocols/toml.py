@@ -114,7 +114,8 @@ def faults(
         elif message.startswith("Value error, "):
             message = message.removeprefix("Value error, ")
         else:
-            message = f"{message[:1].lower()}{message[1:]}, but the value is {error.get('input')!r}"
+            said = message[:1].lower() + message[1:]
+            message = f"{said}, but the value is {error.get('input')!r}"
         found.append(document.fault(loc, message.rstrip("."), remedy))
     return found
 

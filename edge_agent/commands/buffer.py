@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from edge_agent.agent import lanes_json
-from edge_agent.commands.shell import WRONG, Json, ask, fail, has_store, out, print_json, settings_of
+from edge_agent.commands.shell import WRONG, Json, ask, fail, has_store, out, print_json, say, settings_of
 from edge_agent.commands.table import lanes_table, records_table
 from edge_agent.live import iso_ms
 from edge_agent.store_file import StoreError, peek_records, read_lanes
@@ -57,7 +57,7 @@ def peek(
         print_json({"lane": lane, "records": rows})
         return
     if not rows:
-        out.print(f"Nothing waits in the {lane} lane: the centre has it all.")
+        out.print(say(f"Nothing waits in the {lane} lane: the centre has it all."))
         return
     out.print(records_table(rows))
 

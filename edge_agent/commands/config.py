@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from drivers.profile import Profile, parse_profile
-from edge_agent.commands.shell import Json, fail_settings, print_json
+from edge_agent.commands.shell import Json, fail_settings, print_json, say
 from edge_agent.config import Settings, load_settings, read_text
 from protocols.toml import SettingsError, parse
 
@@ -33,7 +33,7 @@ def check(
     if as_json:
         print_json({"ok": True, **counts, "faults": []})
     else:
-        typer.echo(f"{file}: {text}. Nothing wrong was found.")
+        typer.echo(say(f"{file}: {text}. Nothing wrong was found."))
 
 
 def _load(file: Path) -> Settings | Profile:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.commands.shell import NO, WRONG, Json, fail, out
+from edge_agent.commands.shell import NO, WRONG, Json, fail, out, say
 from protocols.decode import PROTOCOLS, decode_capture
 from protocols.decode.value import Keys
 from protocols.wiegand import wiegand_capture
@@ -88,13 +88,13 @@ _COLUMNS = ("name", "value", "unit", "quality")
 
 def _print(found: dict[str, Any]) -> None:
     if not found["frames"]:
-        out.print(f"No frame of {found['protocol']} is in these bytes.")
+        out.print(say(f"No frame of {found['protocol']} is in these bytes."))
     unit = "bits" if found["protocol"] == _WIEGAND else "bytes"
     for frame in found["frames"]:
         header = "  ".join(
             f"{key} {value}" for key, value in frame["header"].items() if value not in (None, False, "", [])
         )
-        line = Text(f"frame at {frame['offset']}, {frame['length']} {unit}: ")
+        line = Text(say(f"frame at {frame['offset']}, {frame['length']} {unit}: "))
         if frame["ok"]:
             out.print(line.append("ok"))
         else:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from edge_agent.commands.shell import WRONG, Json, ask, fail, out, print_json, settings_of
+from edge_agent.commands.shell import WRONG, Json, ask, fail, out, print_json, say, settings_of
 from edge_agent.commands.table import complaints, doors_table
 from edge_agent.config import Settings
 
@@ -23,7 +23,9 @@ def doors(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json({"doors": rows})
     elif not rows:
-        out.print("There is no door in the settings. A door is a [[device]] with a profile of access/.", markup=False)
+        out.print(
+            say("There is no door in the settings. A door is a [[device]] with a profile of access/."), markup=False
+        )
     else:
         out.print(doors_table(rows, out.width, time.time()))
         for row in rows:
@@ -32,7 +34,7 @@ def doors(ctx: typer.Context, as_json: Json = False) -> None:
         for line in complaints(rows):
             out.print(Text(line, style="yellow"))
         version = rows[0]["rules_version"]
-        out.print("no access rules yet: every card is denied" if version is None else f"access rules {version}")
+        out.print(say("no access rules yet: every card is denied" if version is None else f"access rules {version}"))
 
 
 def door(
@@ -52,7 +54,7 @@ def door(
     if as_json:
         print_json({"ok": True, **found})
     else:
-        out.print(f"{name} is open for a moment; recorded as {found['decision_id']}", markup=False)
+        out.print(say(f"{name} is open for a moment; recorded as {found['decision_id']}"), markup=False)
 
 
 def _check(settings: Settings, name: str, *, as_json: bool) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from edge_agent.commands.shell import Json, ask, fail, out, print_json, settings_of
+from edge_agent.commands.shell import Json, ask, fail, out, print_json, say, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="Registers that did what they cannot; nothing is billed from them.")
 
 _STOPPED = "the gateway is not running. Start it with 'edge run'."
+_COLUMNS = ("device", "register", "why", "believed", "now", "reads")
 # What may have happened, in the words of the plant room.
 _REASONS = {
     "zero": "stands at zero",
@@ -30,15 +31,17 @@ def list_(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json({"doubts": rows})
     elif not rows:
-        out.print("Every register is believed.")
+        out.print(say("Every register is believed."))
     else:
-        table = Table("device", "register", "why", "believed", "now", "reads", box=None, padding=(0, 2))
+        table = Table(*map(say, _COLUMNS), box=None, padding=(0, 2))
         for row in rows:
             before, now = f"{row['believed']} {row['unit']}", f"{row['value']} {row['unit']}"
-            why = _REASONS.get(row["reason"], row["reason"])
+            why = say(_REASONS.get(row["reason"], row["reason"]))
             table.add_row(row["device"], row["point"], why, before, now, str(row["reads"]))
         out.print(table)
-        out.print("If the meter or its transformers were exchanged: edge guard accept DEVICE REGISTER", markup=False)
+        out.print(
+            say("If the meter or its transformers were exchanged: edge guard accept DEVICE REGISTER"), markup=False
+        )
 
 
 @app.command("accept")
@@ -58,4 +61,4 @@ def accept(
     if as_json:
         print_json(answer)
     else:
-        out.print(f"{device}/{point} is believed again from its present level on", markup=False)
+        out.print(say(f"{device}/{point} is believed again from its present level on"), markup=False)

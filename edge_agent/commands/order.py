@@ -12,7 +12,7 @@ from drivers.bus.exchange import ModbusRead
 from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus
 from edge_agent.commands.scan import line_of
-from edge_agent.commands.shell import NO, WRONG, Json, fail, out, print_json
+from edge_agent.commands.shell import NO, WRONG, Json, fail, out, print_json, say
 from edge_agent.order import Reading, plausible, readings
 
 _COUNTS = (1, 2, 4)
@@ -94,11 +94,11 @@ def _read(ctx: typer.Context, place: str, what: tuple[int, int, str, int], *, as
 
 
 def _show(words: list[int], found: list[Reading], best: Reading | None) -> None:
-    table = Table("", "type", "order", "value", box=None, padding=(0, 2))
+    table = Table("", *map(say, ("type", "order", "value")), box=None, padding=(0, 2))
     for it in found:
         value = "-" if it.value is None else f"{it.value:f}" if abs(it.value.adjusted()) < 20 else f"{it.value:.6e}"
         table.add_row("->" if it is best else "", it.type, it.order, value)
     out.print(" ".join(f"{word:04X}" for word in words))
     out.print(table)
     if best is None:
-        out.print("Nothing stands out. Read the device's display and say --expect what it shows.")
+        out.print(say("Nothing stands out. Read the device's display and say --expect what it shows."))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from drivers.factory import create_bus, create_driver
 from edge_agent.agent import VERSION, lanes_json, no_uplink, read_device, run_agent
-from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, settings_of
+from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
 from edge_agent.commands.shell import run as run_async
 from edge_agent.commands.table import (
     age,
@@ -56,7 +56,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
         print_json({**found, "running": is_running})
     else:
         if not is_running:
-            err.print(_NOT_RUNNING)
+            err.print(say(_NOT_RUNNING))
         _print_status(found, is_running=is_running)
     if not is_running:
         raise typer.Exit(NO)
@@ -70,7 +70,7 @@ def devices(ctx: typer.Context, as_json: Json = False) -> None:
         print_json({"devices": found["devices"], "running": is_running})
         return
     if not is_running:
-        err.print(_NOT_RUNNING)
+        err.print(say(_NOT_RUNNING))
     _print_devices(found["devices"])
 
 
@@ -98,7 +98,7 @@ def read(
         if found["values"] or found["error"] is None:
             out.print(values_table(found["values"]))
         if found["error"] is not None:
-            err.print(f"edge: {device}: {found['error']}", markup=False, soft_wrap=True)
+            err.print(f"edge: {device}: {say(found['error'])}", markup=False, soft_wrap=True)
     if found["error"] is not None:
         raise typer.Exit(NO)
 
@@ -163,24 +163,24 @@ def _stopped_rules(settings: Settings) -> dict[str, Any]:
 
 
 def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
-    uptime = f"up {age(found['uptime_s'])}" if is_running else "not running"
+    uptime = say(f"up {age(found['uptime_s'])}" if is_running else "not running")
     out.print(f"[bold]{escape(found['edge_id'])}[/]  {uptime}  epoch {found['epoch'] or '-'}")
     uplink, clock, store = found["uplink"], found["clock"], found.get("store", {})
     if uplink["state"] == "none":
-        out.print("uplink none: the settings have no [uplink], this gateway only stores", markup=False)
+        out.print(say("uplink none: the settings have no [uplink], this gateway only stores"), markup=False)
     else:
-        heard = f"  last acknowledged {instant(uplink['last_ack_at'])}" if uplink["last_ack_at"] else ""
-        out.print(Text.assemble("uplink ", state_text(uplink["state"]), heard))
+        heard = say(f"  last acknowledged {instant(uplink['last_ack_at'])}") if uplink["last_ack_at"] else ""
+        out.print(Text.assemble(say("uplink "), state_text(uplink["state"]), heard))
     if uplink.get("error"):
-        out.print(Text(f"  {uplink['error']}", style="yellow"))
+        out.print(Text(f"  {say(uplink['error'])}", style="yellow"))
     if not clock["ok"]:
-        out.print(Text(f"clock {clock['offset_ms']} ms away from the centre's", style="bold red"))
+        out.print(Text(say(f"clock {clock['offset_ms']} ms away from the centre's"), style="bold red"))
     access = found.get("access") or {}
     if access.get("rules_version") is not None:
-        confirmed = f"confirmed {age(access['rules_age_s'])} ago"
-        out.print(f"access rules {access['rules_version']}, {confirmed}  decisions {access['decisions']}")
+        version, confirmed = access["rules_version"], age(access["rules_age_s"])
+        out.print(say(f"access rules {version}, confirmed {confirmed} ago  decisions {access['decisions']}"))
     if store.get("error"):
-        out.print(Text(f"store {store['error']}", style="bold red"))
+        out.print(Text(f"{say('store')} {say(store['error'])}", style="bold red"))
     out.print()
     out.print(lanes_table(found["lanes"]))
     if found["buses"]:
@@ -193,7 +193,7 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
 
 def _print_devices(rows: list[dict[str, Any]]) -> None:
     if not rows:
-        out.print("There is no device yet. Add a [[device]] to the settings.", markup=False)
+        out.print(say("There is no device yet. Add a [[device]] to the settings."), markup=False)
         return
     out.print(devices_table(rows, out.width, time.time()))
     _print_complaints(rows)

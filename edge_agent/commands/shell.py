@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -15,7 +16,8 @@ from rich.console import Console
 
 from edge_agent.config import Settings, find_config, load_settings
 from edge_agent.control import ControlClient, ControlError, NotRunning
-from protocols.toml import SettingsError
+from edge_agent.speech import LANGUAGES, choose, translate
+from protocols.toml import Fault, SettingsError
 
 NO, WRONG = 1, 2
 T = TypeVar("T")
@@ -27,6 +29,25 @@ _PIPED_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
 
 out = Console(highlight=False, width=_PIPED_WIDTH)
 err = Console(stderr=True, highlight=False)
+
+
+_asked: ContextVar[str | None] = ContextVar("language", default=None)
+
+
+def speak(language: str | None) -> None:
+    """Set the language of people's output; None for what the environment asks for."""
+    _asked.set(language if language in LANGUAGES else None)
+    if language is not None and language not in LANGUAGES:
+        fail(f"there is no language '{language}'. There are: {', '.join(LANGUAGES)}.", WRONG)
+
+
+def language() -> str:
+    return _asked.get() or choose(os.environ)
+
+
+def say(text: str) -> str:
+    """Give a sentence, or a heading, in the language of people's output; JSON stays in English."""
+    return translate(text, language())
 
 
 def settings_of(ctx: typer.Context, *, as_json: bool = False) -> Settings:
@@ -44,8 +65,16 @@ def fail_settings(error: SettingsError, *, as_json: bool) -> NoReturn:
         print_json({"ok": False, "faults": [fault._asdict() for fault in error.faults]})
     else:
         for fault in error.faults:
-            typer.echo(str(fault), err=True)
+            typer.echo(_fault_text(fault), err=True)
     raise typer.Exit(WRONG)
+
+
+def _fault_text(fault: Fault) -> str:
+    if language() == "en":
+        return str(fault)
+    place = f"{fault.file}:{fault.line}" if fault.line else fault.file
+    key = f" {fault.key}:" if fault.key else ""
+    return f"{place}:{key} {say(fault.message)}。{say(fault.remedy)}"
 
 
 def fail(text: str, code: int = NO, *, as_json: bool = False) -> NoReturn:
@@ -53,7 +82,7 @@ def fail(text: str, code: int = NO, *, as_json: bool = False) -> NoReturn:
     if as_json:
         print_json({"ok": False, "error": text})
     else:
-        typer.echo(f"edge: {text}", err=True)
+        typer.echo(f"edge: {say(text)}", err=True)
     raise typer.Exit(code)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from edge_agent.commands.shell import say
+
 _STYLE = {"offline": "bold red", "degraded": "yellow", "down": "bold red", "refused": "bold red"}
 _WIDE = 120  # columns, from which on a device's profile and error have room in its row
 
@@ -23,7 +25,7 @@ def age(seconds: float | None) -> str:
 
 def state_text(state: str) -> Text:
     """Print a state, in colour where it is not well."""
-    return Text(state, style=_STYLE.get(state, ""))
+    return Text(say(state), style=_STYLE.get(state, ""))
 
 
 def instant(text: str | None) -> str:
@@ -77,7 +79,7 @@ def complaints(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         if row["error"]:
             found.setdefault(row["error"], []).append(row["id"] + _next_try(row))
-    return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
+    return [f"{', '.join(names)}: {say(reason)}" for reason, names in found.items()]
 
 
 def values_table(values: Iterable[Mapping[str, Any]]) -> Table:
@@ -125,9 +127,8 @@ def watch_table(rows: Sequence[Mapping[str, Any]], now: float, most_rows: int | 
     for row in cells[:most_rows]:
         table.add_row(*row)
     if most_rows is not None and len(cells) > most_rows:
-        table.caption = (
-            f"{len(cells) - most_rows} more: enlarge the window, or name devices: edge watch {rows[-1]['id']}"
-        )
+        more = len(cells) - most_rows
+        table.caption = say(f"{more} more: enlarge the window, or name devices: edge watch {rows[-1]['id']}")
         table.caption_justify = "left"
     return table
 
@@ -135,7 +136,7 @@ def watch_table(rows: Sequence[Mapping[str, Any]], now: float, most_rows: int | 
 def _watch_rows(device: Mapping[str, Any], now: float) -> Iterable[tuple[str | Text, ...]]:
     head: tuple[str | Text, ...] = (Text(device["id"]), state_text(device["state"]))
     if device["error"]:
-        yield (*head, _cut(device["error"], "yellow"), "", "", "")
+        yield (*head, _cut(say(device["error"]), "yellow"), "", "", "")
         head = ("", "")
     elif not device["values"]:
         yield (*head, "", "", "", "")
@@ -145,7 +146,7 @@ def _watch_rows(device: Mapping[str, Any], now: float) -> Iterable[tuple[str | T
 
 
 def _table(*names: str, right: Sequence[int] = ()) -> Table:
-    table = Table(*names, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(*map(say, names), box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in table.columns:
         column.no_wrap = True
     for position in right:
@@ -160,7 +161,7 @@ def _cut(text: str, style: str = "") -> Text:
 
 def _next_try(row: Mapping[str, Any]) -> str:
     retry = row.get("retry_in_s")
-    return "" if retry is None else f" (asked again in {age(retry)})"
+    return "" if retry is None else say(f" (asked again in {age(retry)})")
 
 
 def _period(milliseconds: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from edge_agent.commands.shell import WRONG, Json, err, fail, out, print_json, run_until_stopped, settings_of
+from edge_agent.commands.shell import WRONG, Json, err, fail, out, print_json, run_until_stopped, say, settings_of
 from edge_agent.commands.table import watch_table
 from edge_agent.config import Settings
 from edge_agent.control import ControlClient, ControlError, NotRunning
@@ -50,7 +50,7 @@ async def _watch(settings: Settings, wanted: frozenset[str], every: float, *, as
                 out.print(watch_table(rows, time.time()))
             await asyncio.sleep(every)
             rows = await look()
-    err.print(f"{settings.edge_id}: live values, Ctrl-C ends.")
+    err.print(say(f"{settings.edge_id}: live values, Ctrl-C ends."))
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
             live.update(watch_table(rows, time.time(), max(1, out.height - _FRAME_ROWS)), refresh=True)
