@@ -106,3 +106,29 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 3.0) -> N
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def crossed_ptys(folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """Give the two ends of one line, for programs that both open a port by its path."""
+    loop = asyncio.get_running_loop()
+    pairs = [os.openpty(), os.openpty()]
+    for _, slave in pairs:
+        tty.setraw(slave)
+    masters = [master for master, _ in pairs]
+
+    def pass_on(here: int, there: int) -> None:
+        os.write(there, os.read(here, 4096))
+
+    for here, there in (masters, masters[::-1]):
+        loop.add_reader(here, pass_on, here, there)
+    names = [folder / "near", folder / "far"]
+    for name, (_, slave) in zip(names, pairs, strict=True):
+        name.symlink_to(os.ttyname(slave))
+    try:
+        yield str(names[0]), str(names[1])
+    finally:
+        for master, slave in pairs:
+            loop.remove_reader(master)
+            os.close(master)
+            os.close(slave)
