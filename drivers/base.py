@@ -4,6 +4,7 @@ Values leave a driver in the house's canonical units (kWh, m3, V, A, W, Hz; stat
 without a unit) and carry the instant at which their answer had arrived.
 """
 
+import itertools
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -122,13 +123,20 @@ class Driver(ABC):
         refused: list[Point] = []
         refusal: DeviceRefused | None = None
         plan = deque(self._plan(sorted(wanted, key=lambda point: not point.is_register)))
+        early: deque[Answer | None] = deque()
         while plan:
+            if not early and self.bus.window > 1 and len(plan) > 1:
+                first = [planned.exchange for planned in itertools.islice(plan, self.bus.window)]
+                early.extend(await self.bus.read_all(first, priority))
             planned = plan.popleft()
             try:
-                answer = await self._ask(planned, priority, may_repeat=may_repeat, is_alive=bool(values))
+                answer = early.popleft() if early else None
+                if answer is None:  # for what failed beside others, the reason is found alone
+                    answer = await self._ask(planned, priority, may_repeat=may_repeat, is_alive=bool(values))
             except DeviceRefused as error:
                 if parts := self._split(planned, error):
                     plan.extendleft(reversed(parts))
+                    early.extendleft([None] * len(parts))
                     continue
                 refusal = refusal or error
                 refused += planned.points

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from drivers.base import Options
-from drivers.bus.settings import BusSettings, OsdpSettings, SerialSettings, TcpSettings
+from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
 from drivers.profile import Profile, load_profile
 from edge_agent.card_format import CardFormatTable, choose_rules, lint_choice, lint_formats
@@ -120,6 +120,7 @@ class _TcpBus(_Bus):
     kind: Literal["modbus-tcp"]
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=1, le=65535)] = 502
+    pipeline: Annotated[int, Field(ge=1, le=16)] = 1
 
 
 class _Line(_Bus):
@@ -144,6 +145,14 @@ class _OsdpBus(_Line):
     baudrate: Literal[9600, 19200, 38400, 57600, 115200, 230400] = 9600
 
 
+class _BleBus(_Bus):
+    kind: Literal["ble"]
+    adapter: Annotated[str, Field(pattern=r"^hci[0-9]{1,3}$")] = "hci0"
+    scan: Literal["auto", "passive", "active"] = "auto"
+    timeout_ms: Annotated[int, Field(ge=1_000, le=60_000)] = 10_000
+    silent_s: Annotated[int, Field(ge=10, le=86_400)] = 60
+
+
 class _Device(_Table):
     id: _Id
     name: str = ""
@@ -162,7 +171,7 @@ class _Device(_Table):
 class _File(_Table):
     edge: _Edge
     uplink: _Uplink | None = None
-    bus: tuple[Annotated[_TcpBus | _SerialBus | _OsdpBus, Field(discriminator="kind")], ...] = ()
+    bus: tuple[Annotated[_TcpBus | _SerialBus | _OsdpBus | _BleBus, Field(discriminator="kind")], ...] = ()
     device: tuple[_Device, ...] = ()
     card_format: tuple[CardFormatTable, ...] = ()
 
@@ -171,7 +180,7 @@ _KNOWN = {
     "": list(_File.model_fields),
     "edge": list(_Edge.model_fields),
     "uplink": list(_Uplink.model_fields),
-    "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields, *_OsdpBus.model_fields}),
+    "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields, *_OsdpBus.model_fields, *_BleBus.model_fields}),
     "device": list(_Device.model_fields),
     "card_format": list(CardFormatTable.model_fields),
 }
@@ -240,13 +249,15 @@ def load_settings(path: Path) -> Settings:
     )
 
 
-def _bus(bus: _TcpBus | _SerialBus | _OsdpBus, folder: Path) -> BusSettings:
+def _bus(bus: _TcpBus | _SerialBus | _OsdpBus | _BleBus, folder: Path) -> BusSettings:
     timeout_s = bus.timeout_ms / 1000
+    if isinstance(bus, _BleBus):
+        return BleSettings(bus.id, bus.adapter, bus.scan, timeout_s, bus.silent_s)
     if isinstance(bus, _OsdpBus):
         port = "" if bus.port is None else str(folder / bus.port)
         return OsdpSettings(bus.id, port, bus.baudrate, bus.host or "", bus.tcp_port or 0, timeout_s)
     if isinstance(bus, _TcpBus):
-        return TcpSettings(bus.id, bus.host, bus.port, timeout_s)
+        return TcpSettings(bus.id, bus.host, bus.port, timeout_s, bus.pipeline)
     port = f"tcp://{bus.host}:{bus.tcp_port}" if bus.port is None else str(folder / bus.port)
     line = (bus.id, port, bus.baudrate, bus.bytesize, bus.parity, bus.stopbits)
     return SerialSettings(*line, timeout_s, is_ascii=bus.modbus == "ascii")
@@ -292,6 +303,8 @@ def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
             continue
         if isinstance(bus, _TcpBus):
             place = f"{bus.host}:{bus.port}"
+        elif isinstance(bus, _BleBus):
+            place = bus.adapter
         elif bus.host is not None:
             place = f"{bus.host}:{bus.tcp_port}"
         else:

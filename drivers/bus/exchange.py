@@ -1,10 +1,10 @@
 """One question and its answer, as a bus carries them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Clock = Callable[[], datetime]
 
@@ -91,7 +91,42 @@ class OsdpCommand:
     timeout_s: float | None = None
 
 
-Exchange = ModbusRead | ModbusWrite | FrameExchange | OsdpCommand
+class GattPlace(NamedTuple):
+    """A characteristic of a GATT server, both as full UUIDs in small letters."""
+
+    service: str
+    characteristic: str
+
+
+class GattSession(Protocol):
+    """A connection to one BLE device; every step raises DeviceOffline or DeviceRefused."""
+
+    async def read(self, place: GattPlace) -> bytes: ...
+
+    async def write(self, place: GattPlace, value: bytes) -> None:
+        """Write once, with the device's own acknowledgement; DriverError where no profile lists the place."""
+
+    async def follow(self, place: GattPlace) -> None:
+        """Have the device tell every change of a characteristic until the connection ends."""
+
+    async def told(self, place: GattPlace, within_s: float) -> bytes | None:
+        """Wait for the next change of a place that is followed; None where none came in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GattExchange:
+    """Connect to one BLE device, have ``talk`` hold the conversation, and disconnect.
+
+    Shape: the answer's payload is what ``talk`` gives. Nothing in it is ever repeated.
+    Units: ``timeout_s`` bounds all of it.
+    """
+
+    address: str
+    talk: Callable[[GattSession], Awaitable[bytes]]
+    timeout_s: float | None = None
+
+
+Exchange = ModbusRead | ModbusWrite | FrameExchange | OsdpCommand | GattExchange
 
 
 class Answer(NamedTuple):

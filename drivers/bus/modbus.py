@@ -5,11 +5,14 @@ questions, by its unit, its function and its length; what fits in less is no ans
 """
 
 import asyncio
+import heapq
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
-from drivers.bus.exchange import Clock, Exchange, ModbusRead, ModbusWrite, utc_now
+from drivers.bus.exchange import Answer, Clock, Exchange, ModbusRead, ModbusWrite, utc_now
 from drivers.bus.modbus_link import ModbusLink
-from drivers.bus.owner import FIRST_PAUSE_S, Bus
+from drivers.bus.owner import FIRST_PAUSE_S, Bus, Job
 from drivers.bus.patience import Patience
 from drivers.bus.refusal import refusal
 from drivers.bus.settings import TcpSettings
@@ -35,6 +38,7 @@ class ModbusTcpBus(Bus):
         self._patience = Patience(settings.timeout_s, _LEAST_PATIENCE_S)
         self._link: ModbusLink | None = None
         self._silences = 0
+        self.window = settings.pipeline
 
     async def _open(self) -> None:
         self._silences = 0
@@ -62,18 +66,79 @@ class ModbusTcpBus(Bus):
             pdu = encode_write_request(exchange.function, exchange.address, exchange.value)
         else:
             raise DriverError(f"The bus '{self.id}' carries Modbus only.")
-        answer = await self._ask(exchange, pdu)
-        if answer[0] != exchange.device_id:
-            raise _broken(f"unit {answer[0]} answers unit {exchange.device_id}")
-        if answer[1] != exchange.function:
-            if answer[1] == exchange.function | 0x80 and len(answer) == 3:
-                raise refusal(exchange.device_id, answer[2])
-            raise _broken(f"function {answer[1]} answers function {exchange.function}")
-        if isinstance(exchange, ModbusWrite):
-            if answer[1:] != pdu:
-                raise _broken(f"{answer[1:].hex()} answers the write {pdu.hex()}")
-            return pdu[1:]
-        return _payload(exchange, answer)
+        return _checked(exchange, pdu, await self._ask(exchange, pdu))
+
+    async def _work(self, job: Job) -> None:
+        is_read = isinstance(job.exchange, ModbusRead) and not job.answer.done()
+        jobs = [job, *self._companions()] if is_read else [job]
+        if len(jobs) == 1:
+            await super()._work(job)
+            return
+        try:
+            await self._work_together(jobs)
+        except (BusDown, asyncio.CancelledError) as error:
+            reason = error if isinstance(error, BusDown) else BusDown(f"The bus '{self.id}' is stopped.")
+            for each in jobs:
+                if not each.answer.done():
+                    each.answer.set_exception(reason)
+            raise
+
+    def _companions(self) -> Iterator[Job]:
+        """Take the reads that may go out with one; a write goes alone, so that its silence is its own."""
+        left = self.window - 1
+        while left and self._jobs and isinstance(self._jobs[0].exchange, ModbusRead):
+            job = heapq.heappop(self._jobs)
+            if not job.answer.done():  # else whoever asked has gone
+                left -= 1
+                yield job
+
+    async def _work_together(self, jobs: Sequence[Job]) -> None:
+        """Carry out several reads at once.
+
+        Behind a gateway the units' answers come one after another, so that a silent one delays
+        the rest: only the first silent one is held to be so, what followed it is asked anew.
+        """
+        link = self._link
+        if link is None:
+            raise BusDown(self._closed())
+        reads = [job.exchange for job in jobs if isinstance(job.exchange, ModbusRead)]
+        pdus = [encode_read_request(read.function, read.address, read.count) for read in reads]
+        # A unit's patience is learnt from the last of its answers, for which it took longest.
+        last: dict[int, float] = {}
+        asked = {(read.device_id, read.timeout_s) for read in reads}
+        timeout = max(own_s or self._patience.timeout(str(unit)) for unit, own_s in asked)
+        start = self._now()
+        try:
+            messages = [bytes((read.device_id,)) + pdu for read, pdu in zip(reads, pdus, strict=True)]
+            answers = await link.ask_all(messages, timeout)
+        except ConnectionResetError:
+            raise BusDown(self._closed()) from None
+        end, now = self._now(), self.clock()
+        has_silent = False
+        told: tuple[float, datetime] = (end, now)
+        for job, read, pdu, answer in zip(jobs, reads, pdus, answers, strict=True):
+            if answer is not None:
+                last[read.device_id] = round_trip_s = answer.at - start
+                if told[0] != answer.at:  # several come in one piece
+                    told = (answer.at, now - timedelta(seconds=end - answer.at))
+                _settle(job, read, pdu, answer.message, (told[1], round_trip_s))
+            elif has_silent:
+                heapq.heappush(self._jobs, job)
+            else:
+                has_silent = True
+                self._missed(link, read, is_whole_silence=not any(answers))
+                self._traffic.failed(start, end)
+                if not job.answer.done():
+                    job.answer.set_exception(DeviceOffline(f"no answer within {timeout:g} s"))
+        for unit, round_trip_s in last.items():
+            self._patience.answered(str(unit), round_trip_s)
+        self._traffic.answered_together(start, [answer.at for answer in answers if answer is not None])
+
+    def _missed(self, link: ModbusLink, read: ModbusRead | ModbusWrite, *, is_whole_silence: bool = True) -> None:
+        self._patience.missed(str(read.device_id))
+        self._silences = self._silences + 1 if is_whole_silence else 0
+        if self._silences >= _SILENCES_TO_RECONNECT:
+            link.close()
 
     async def _ask(self, exchange: ModbusRead | ModbusWrite, pdu: bytes) -> bytes:
         link = self._link
@@ -85,10 +150,7 @@ class ModbusTcpBus(Bus):
         try:
             answer = await link.ask(bytes((exchange.device_id,)) + pdu, timeout)
         except TimeoutError:
-            self._patience.missed(party)
-            self._silences += 1
-            if self._silences >= _SILENCES_TO_RECONNECT:
-                link.close()
+            self._missed(link, exchange)
             raise DeviceOffline(f"no answer within {timeout:g} s") from None
         except ConnectionResetError:
             if link.is_garbled:
@@ -112,6 +174,31 @@ def _why(peer: str, error: OSError) -> str:
 
 def _broken(reason: str) -> DeviceOffline:
     return DeviceOffline(f"bad frame: {reason}", is_broken=True)
+
+
+def _settle(job: Job, read: ModbusRead, pdu: bytes, message: bytes, came: tuple[datetime, float]) -> None:
+    """Give a message to whoever asked, if it answers the question."""
+    if job.answer.done():
+        return
+    try:
+        job.answer.set_result(Answer(_checked(read, pdu, message), *came))
+    except DriverError as error:
+        job.answer.set_exception(error)
+
+
+def _checked(exchange: ModbusRead | ModbusWrite, pdu: bytes, answer: bytes) -> bytes:
+    """Take the payload of what answers a question's unit, function and length, of nothing else."""
+    if answer[0] != exchange.device_id:
+        raise _broken(f"unit {answer[0]} answers unit {exchange.device_id}")
+    if answer[1] != exchange.function:
+        if answer[1] == exchange.function | 0x80 and len(answer) == 3:
+            raise refusal(exchange.device_id, answer[2])
+        raise _broken(f"function {answer[1]} answers function {exchange.function}")
+    if isinstance(exchange, ModbusWrite):
+        if answer[1:] != pdu:
+            raise _broken(f"{answer[1:].hex()} answers the write {pdu.hex()}")
+        return pdu[1:]
+    return _payload(exchange, answer)
 
 
 def _payload(read: ModbusRead, answer: bytes) -> bytes:

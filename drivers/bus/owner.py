@@ -12,10 +12,10 @@ import contextlib
 import heapq
 import itertools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from drivers.bus.exchange import Answer, Clock, Exchange, ModbusWrite, Priority, utc_now
 from drivers.bus.traffic import RoundTrips, Traffic
@@ -30,12 +30,60 @@ class BusState(Enum):
     DOWN = "down"
 
 
-@dataclass(order=True, slots=True)
-class _Job:
+class Reply(Protocol):
+    """Where an answer is put: a future, or a place among several."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Answer, /) -> None: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
+
+
+class Job(NamedTuple):
+    """An exchange and its turn; compared by priority and turn, which no two share."""
+
     priority: Priority
     turn: int
-    exchange: Exchange = field(compare=False)
-    answer: "asyncio.Future[Answer]" = field(compare=False)
+    exchange: Exchange
+    answer: Reply
+
+
+class _Together:
+    """The answers of several exchanges; ``future`` is set when each is answered or has failed."""
+
+    def __init__(self, count: int) -> None:
+        self.future: asyncio.Future[list[Answer | None]] = asyncio.get_running_loop().create_future()
+        self._answers: list[Answer | None] = [None] * count
+        self._left = count
+
+    def settle(self, place: int, answer: Answer | None) -> None:
+        self._answers[place] = answer
+        self._left -= 1
+        if self._left == 0 and not self.future.done():
+            self.future.set_result(self._answers)
+
+
+class _Place:
+    """One exchange's place among several."""
+
+    __slots__ = ("_is_settled", "_number", "_together")
+
+    def __init__(self, together: _Together, number: int) -> None:
+        self._together = together
+        self._number = number
+        self._is_settled = False
+
+    def done(self) -> bool:
+        return self._is_settled or self._together.future.done()
+
+    def set_result(self, answer: Answer) -> None:
+        self._is_settled = True
+        self._together.settle(self._number, answer)
+
+    def set_exception(self, error: BaseException) -> None:
+        self._is_settled = True
+        self._together.settle(self._number, None)
 
 
 class Bus(ABC):
@@ -46,6 +94,7 @@ class Bus(ABC):
 
     kind: str
     speaks: frozenset[str]
+    window = 1  # how many reads may be under way at once
 
     def __init__(self, bus_id: str, *, clock: Clock = utc_now, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.id = bus_id
@@ -54,7 +103,7 @@ class Bus(ABC):
         self._state = BusState.DOWN
         self._error: str | None = None
         self._has_tried = False
-        self._jobs: list[_Job] = []
+        self._jobs: list[Job] = []
         self._turns = itertools.count()
         self._wake = asyncio.Event()
         self._permits: dict[tuple[int, int, int], range] = {}
@@ -94,10 +143,23 @@ class Bus(ABC):
             self._check_permit(exchange)
         if self._has_tried and self._state is BusState.DOWN:
             raise BusDown(self._error or f"The bus '{self.id}' is down.")
-        job = _Job(priority, next(self._turns), exchange, asyncio.get_running_loop().create_future())
-        heapq.heappush(self._jobs, job)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._jobs, Job(priority, next(self._turns), exchange, answer))
         self._wake.set()
-        return await job.answer
+        return await answer
+
+    async def read_all(self, reads: Sequence[Exchange], priority: Priority = Priority.POLL) -> list[Answer | None]:
+        """Have several reads carried out, as many of them under way at once as the line takes (``window``).
+
+        Shape: an answer each, None for a read that failed: asked for alone it says why.
+        """
+        if self._has_tried and self._state is BusState.DOWN:
+            return [None] * len(reads)
+        together = _Together(len(reads))
+        for number, read in enumerate(reads):
+            heapq.heappush(self._jobs, Job(priority, next(self._turns), read, _Place(together, number)))
+        self._wake.set()
+        return await together.future
 
     async def run(self) -> None:
         """Own the line until cancelled; opens it again whenever it is lost."""
@@ -146,11 +208,11 @@ class Bus(ABC):
                 self._wake.clear()
                 await self._wake.wait()
 
-    def _next(self) -> tuple[_Job | None, float | None]:
+    def _next(self) -> tuple[Job | None, float | None]:
         """Take the first job that may go now; else say for how long the first is held."""
-        held: list[_Job] = []
+        held: list[Job] = []
         hold_s: float | None = None
-        found: _Job | None = None
+        found: Job | None = None
         while self._jobs and found is None:
             job = heapq.heappop(self._jobs)
             wait_s = 0.0 if job.answer.done() else self._hold_s(job.exchange)
@@ -174,7 +236,7 @@ class Bus(ABC):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
-    async def _work(self, job: _Job) -> None:
+    async def _work(self, job: Job) -> None:
         if job.answer.done():
             return  # whoever asked has gone
         start = self._now()

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TcpSettings:
-    """A Modbus TCP device or gateway."""
+    """A Modbus TCP device or gateway; ``pipeline`` is how many requests it takes before it has answered."""
 
     id: str
     host: str
     port: int = 502
     timeout_s: float = 1.0
+    pipeline: int = 1
 
     @property
     def kind(self) -> str:
@@ -71,4 +72,30 @@ class OsdpSettings:
         return f"{self.host}:{self.tcp_port}" if self.host else self.port
 
 
-BusSettings = TcpSettings | SerialSettings | OsdpSettings
+@dataclass(frozen=True, slots=True)
+class BleSettings:
+    """A Bluetooth adapter as BlueZ names it.
+
+    Shape: ``scan`` is active (asks every device for its name too), passive (only listens, which spares the
+    sensors' batteries), or auto: passive where BlueZ has it.
+    Units: ``timeout_s`` bounds a whole conversation with one device; after ``silent_s`` without any
+    advertisement the scan is begun anew.
+    """
+
+    id: str
+    adapter: str = "hci0"
+    scan: str = "auto"
+    timeout_s: float = 10.0
+    silent_s: float = 60.0
+
+    @property
+    def kind(self) -> str:
+        return "ble"
+
+    @property
+    def place(self) -> str:
+        """Where the line is, in words for people."""
+        return self.adapter
+
+
+BusSettings = TcpSettings | SerialSettings | OsdpSettings | BleSettings

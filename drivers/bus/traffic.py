@@ -1,6 +1,7 @@
 """How busy a line is and how fast it answers; pure, the time is passed in."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 WINDOW_S = 60.0
@@ -35,6 +36,13 @@ class Traffic:
         self._answers += 1
         self._times.append(end - start)
         self._busy(start, end)
+
+    def answered_together(self, start: float, times: Sequence[float]) -> None:
+        """Count answers that were under way at one time, each by its instant."""
+        self._answers += len(times)
+        self._times.extend(end - start for end in times)
+        if times:
+            self._busy(start, max(times))
 
     def failed(self, start: float, end: float) -> None:
         self._failures += 1
