@@ -4,7 +4,10 @@ import asyncio
 import errno
 import logging
 import signal
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from aiohttp import web
 from sqlalchemy import text
@@ -16,7 +19,7 @@ from central_server.access import jobs as access_jobs
 from central_server.access import views as access
 from central_server.admin import views as admin
 from central_server.billing import views as billing
-from central_server.config import Config
+from central_server.config import Config, Door
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
 from central_server.devices.service import GatewayWatch
@@ -33,6 +36,7 @@ from central_server.portal import views as portal
 from central_server.records import views as records
 from central_server.reports import views as reports
 from central_server.sync import views as sync
+from central_server.sync.authority import SERVER_DAYS, Authority, load_authority, renew_server, server_context
 from central_server.visitors import jobs as visitor_jobs
 from central_server.visitors import views as visitors
 from central_server.web import CONFIG, DB, HUB, ROUTES, Policy, Route
@@ -49,6 +53,7 @@ JOBS: tuple[scheduler.Job, ...] = (
     *inspection_jobs.JOBS,
 )
 
+_RENEW_S = SERVER_DAYS * 86_400 / 3
 _GRACE_S = 1.0  # for requests under way when the server stops
 _MOST_BYTES = 40 * 1024 * 1024  # of any form; each route has its own limit, far lower but for photos
 
@@ -106,6 +111,17 @@ def build_app(config: Config, db: Database) -> web.Application:
     return app
 
 
+def build_door(app: web.Application, authority: Authority) -> web.Application:
+    """Put the gateways' own door together: the same work, and no page of people's."""
+    door = web.Application(middlewares=[shell.error_boundary, shell.access], logger=log)
+    door[DB], door[CONFIG], door[HUB] = app[DB], app[CONFIG], app[HUB]
+    door[sync.EXPANDER], door[sync.GATE] = app[sync.EXPANDER], app[sync.GATE]
+    door[ROUTES], door[sync.AUTHORITY] = {}, authority
+    door.on_response_prepare.append(shell.add_security_headers)
+    shell.add_routes(door, sync.door_routes())
+    return door
+
+
 async def _end_streams(app: web.Application) -> None:
     app[HUB].close()
 
@@ -132,22 +148,55 @@ async def serve(config: Config, db: Database) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(build_app(config, db), access_log=None, shutdown_timeout=_GRACE_S)
+    async with AsyncExitStack() as stack:
+        app = build_app(config, db)
+        host, port = await _listen(stack, app, config, config.host, config.port)
+        log.info("ready: http://%s:%d/", host, port)
+        if config.door is not None:
+            now = datetime.now(UTC)
+            authority = load_authority(config.door.authority, now)
+            context = server_context(authority, config.door.names, config.door.authority, now)
+            door = build_door(app, authority)
+            host, port = await _listen(stack, door, config, config.door.host, config.door.port, context)
+            log.info("gateways are let in at https://%s:%d/", host, port)
+            stack.push_async_callback(_stop, asyncio.create_task(_renew(config.door, authority, context)))
+        await stop.wait()
+        log.info("stopping")
+
+
+async def _listen(
+    stack: AsyncExitStack,
+    app: web.Application,
+    config: Config,
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None = None,
+) -> tuple[str, int]:
+    """Serve an application until the stack unwinds; give where. Raises: UsageError."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
+    stack.push_async_callback(runner.cleanup)
     await runner.setup()
     try:
-        await web.TCPSite(runner, config.host, config.port).start()
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
     except OSError as error:
-        await runner.cleanup()
-        raise _unusable(config, error) from None
-    address = runner.addresses[0]
-    log.info("ready: http://%s:%d/", address[0], address[1])
-    await stop.wait()
-    log.info("stopping")
-    await runner.cleanup()
+        raise _unusable(config, f"{host}:{port}", error) from None
+    name, number = runner.addresses[0][:2]
+    return str(name), int(number)
 
 
-def _unusable(config: Config, error: OSError) -> UsageError:
-    where = f"{config.host}:{config.port}"
+async def _renew(door: Door, authority: Authority, context: ssl.SSLContext) -> None:
+    """Give the gateways' door its next certificate well before the last one ends; new connections have it."""
+    while True:
+        await asyncio.sleep(_RENEW_S)
+        renew_server(context, authority, door.names, door.authority, datetime.now(UTC))
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _unusable(config: Config, where: str, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         return UsageError(
             "port_in_use",

@@ -18,6 +18,7 @@ from central_server.admin.commands import audit_app, outbox_app
 from central_server.app import serve
 from central_server.billing.commands import bill_app, tariff_app
 from central_server.billing.tariff import load_tariffs
+from central_server.clock import now_ms
 from central_server.config import Config
 from central_server.context import open_context, require_key
 from central_server.db import Database
@@ -30,6 +31,8 @@ from central_server.rbac import Role, system
 from central_server.records.service import import_records
 from central_server.records.source import open_source
 from central_server.reports.commands import kpi
+from central_server.sync.authority import load_authority
+from central_server.sync.enrolment import new_code
 from protocols.toml import SettingsError
 
 app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -167,29 +170,46 @@ def invite(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Let a gateway of this machine in: make its secret, which is shown or written once."""
+    """Let a gateway in: a one-time code for 'edge enroll', or the secret of one on this machine."""
+    if secret_file is None:
+        _invite_shown(ctx, site, edge_id, as_json)
+        return
 
     def invited() -> str:
         return _on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
 
-    secret = ""
     try:
-        if secret_file is None:
-            secret = invited()
-        else:
-            # The file first: a secret made and then lost would shut out a gateway that was in.
-            write_private(secret_file, lambda: invited() + "\n")
+        # The file first: a secret made and then lost would shut out a gateway that was in.
+        write_private(secret_file, lambda: invited() + "\n")
     except OSError as error:
         text = "The secret cannot be written to {file}: {reason}. Name another file."
         _fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
-    shown = {} if secret_file else {"secret": secret}
     if as_json:
-        typer.echo(json.dumps({"edge_id": edge_id, "secret_file": str(secret_file) if secret_file else None, **shown}))
-    elif secret_file:
+        typer.echo(json.dumps({"edge_id": edge_id, "secret_file": str(secret_file)}))
+    else:
         typer.echo(f"Gateway '{edge_id}' is invited; its secret is in {secret_file} (0600).")
+
+
+def _invite_shown(ctx: typer.Context, site: str, edge_id: str, as_json: bool) -> None:
+    """Invite a gateway and show what lets it in; with [gateways] that is a code, else a secret."""
+
+    async def work(config: Config, db: Database) -> dict[str, str]:
+        secret = await devices.invite(db, site, edge_id)
+        if config.door is None:
+            return {"secret": secret}
+        authority = load_authority(config.door.authority, datetime.now(UTC))
+        code = await new_code(db, authority, edge_id, now_ms())
+        return {"code": code, "url": f"https://{config.door.names[0]}:{config.door.port}"}
+
+    shown = _on_database(ctx, work, as_json)
+    if as_json:
+        typer.echo(json.dumps({"edge_id": edge_id, "secret_file": None, **shown}))
+    elif "code" in shown:
+        typer.echo(f"Gateway '{edge_id}' is invited. On the gateway, within 15 minutes, once:")
+        typer.echo(f"  edge enroll {shown['url']} {shown['code']}")
     else:
         typer.echo(f"Gateway '{edge_id}' is invited. Put this secret into its secret_file; it is not shown again:")
-        typer.echo(secret)
+        typer.echo(shown["secret"])
 
 
 @edge_app.command("list")

@@ -26,6 +26,24 @@ class Config:
     language: str
     zone: str
     key_file: Path
+    door: "Door | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where gateways of other machines are let in, by TLS; ``names`` are what they know the centre by."""
+
+    host: str
+    port: int
+    names: tuple[str, ...]
+    authority: Path
+
+
+def _any_address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not host or not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"'{text}' is not an address and a port, such as 0.0.0.0:8471")
+    return text
 
 
 def _address(text: str) -> str:
@@ -64,13 +82,26 @@ class _Central(BaseModel):
     key_file: Annotated[str, Field(min_length=1)] = "data/central.key"
 
 
+class _Gateways(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    listen: Annotated[str, AfterValidator(_any_address)]
+    names: Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(min_length=1)]
+    authority: Annotated[str, Field(min_length=1)] = "data/authority"
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     central: _Central = _Central()
+    gateways: _Gateways | None = None
 
 
-_KNOWN = {"": list(_File.model_fields), "central": list(_Central.model_fields)}
+_KNOWN = {
+    "": list(_File.model_fields),
+    "central": list(_Central.model_fields),
+    "gateways": list(_Gateways.model_fields),
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -111,9 +142,10 @@ def load_config(path: Path) -> Config:
         raise SettingsError([Fault(str(path), 0, "", reason, "Name the settings file with --config.")]) from None
     document = parse(text, str(path))
     try:
-        central = _File.model_validate(document.data).central
+        read = _File.model_validate(document.data)
     except ValidationError as error:
         raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
+    central = read.central
     host, _, port = central.listen.rpartition(":")
     return Config(
         path,
@@ -123,7 +155,14 @@ def load_config(path: Path) -> Config:
         central.language,
         central.zone,
         (path.parent / central.key_file).resolve(),
+        None if read.gateways is None else _door(read.gateways, path),
     )
+
+
+def _door(gateways: _Gateways, file: Path) -> Door:
+    host, _, port = gateways.listen.rpartition(":")
+    folder = (file.parent / gateways.authority).resolve()
+    return Door(host.strip("[]"), int(port), tuple(gateways.names), folder)
 
 
 def _database(url: str, file: Path) -> str:

@@ -9,14 +9,15 @@ from importlib.metadata import version
 from typing import Any
 
 from drivers.base import Door, Driver, PointValue
-from drivers.bus.exchange import Priority
+from drivers.bus.exchange import Priority, utc_now
 from drivers.bus.settings import BusSettings, SerialSettings
 from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
 from drivers.profile import Profile
-from edge_agent.config import Device, Settings
+from edge_agent.certificate import Certificate
+from edge_agent.config import Device, Settings, Uplink
 from edge_agent.control import ControlError, ControlServer
-from edge_agent.credential import read_secret
+from edge_agent.credential import Credential, Secret, read_secret
 from edge_agent.door import DoorKeeper, NotOpened
 from edge_agent.gap_repair import GapRepair
 from edge_agent.lift import LiftKeeper
@@ -51,10 +52,9 @@ class Agent:
         self._rules = RuleKeeper(settings.data, settings.edge_id)
         self._uplink: UplinkClient | None = None
         if settings.uplink is not None:
-            secret = read_secret(settings.uplink.secret_file)
             self._uplink = UplinkClient(
                 settings.uplink.url,
-                secret,
+                _credential(settings, settings.uplink),
                 store,
                 self.status,
                 policy=policy,
@@ -202,6 +202,13 @@ async def read_device(driver: Driver, profile: Profile, points: Collection[str] 
         reason = error.reason
     states = {point.name: point.states for point in profile.points}
     return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
+
+
+def _credential(settings: Settings, uplink: Uplink) -> Credential:
+    """Choose how the centre knows this gateway. Raises: UplinkError."""
+    if uplink.secret_file is None:
+        return Certificate(settings.data, settings.edge_id, utc_now)
+    return Secret(settings.edge_id, read_secret(uplink.secret_file))
 
 
 def _is_lift(device: Device) -> bool:

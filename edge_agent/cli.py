@@ -7,6 +7,7 @@ import typer
 
 from edge_agent.commands import buffer, config, door, guard, service, sim
 from edge_agent.commands.decode import decode
+from edge_agent.commands.enrol import enroll
 from edge_agent.commands.order import guess_order
 from edge_agent.commands.scan import scan
 from edge_agent.commands.shell import speak
@@ -18,6 +19,7 @@ app.command("status")(service.status)
 app.command("devices")(service.devices)
 app.command("read")(service.read)
 app.command("watch")(watch)
+app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
 app.command("scan")(scan)
 app.command("guess-order")(guess_order)

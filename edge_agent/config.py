@@ -30,10 +30,10 @@ PLACES = (Path("edge.toml"), Path("/etc/gatehouse/edge.toml"))
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """Where the centre is."""
+    """Where the centre is; ``secret_file`` for one on this machine, others know the gateway by its certificate."""
 
     url: str
-    secret_file: Path
+    secret_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Edge(_Table):
 
 class _Uplink(_Table):
     url: str
-    secret_file: str
+    secret_file: str | None = None
 
 
 class _Bus(_Table):
@@ -237,7 +237,8 @@ def load_settings(path: Path) -> Settings:
     folder = path.absolute().parent
     uplink = None
     if read.uplink is not None:
-        uplink = Uplink(check_url(read.uplink.url), folder / read.uplink.secret_file)
+        secret = read.uplink.secret_file
+        uplink = Uplink(check_url(read.uplink.url), None if secret is None else folder / secret)
     return Settings(
         path.absolute(),
         read.edge.id,
@@ -311,7 +312,8 @@ def _lint_buses(document: Document, read: _File, path: Path) -> Iterator[Fault]:
             place = os.path.realpath(path.absolute().parent / (bus.port or ""))
         if place in seen:
             message = f"bus '{seen[place]}' has this port already"
-            yield document.fault(("bus", index, "port"), message, "A line has one owner: put its devices on one bus.")
+            key = "adapter" if isinstance(bus, _BleBus) else "port"
+            yield document.fault(("bus", index, key), message, "A line has one owner: put its devices on one bus.")
         seen.setdefault(place, bus.id)
 
 
@@ -327,9 +329,17 @@ def _lint_uplink(document: Document, read: _File) -> Iterator[Fault]:
     if read.uplink is None:
         return
     try:
-        check_url(read.uplink.url)
+        is_tls = check_url(read.uplink.url).startswith("https:")
     except UplinkError as error:
         yield document.fault(("uplink", "url"), str(error).removeprefix("[uplink] ").rstrip("."))
+        return
+    if not is_tls and read.uplink.secret_file is None:
+        message = "a centre on this machine knows the gateway by a secret"
+        remedy = "Name the file that 'central edge invite' has written, or enrol by https."
+        yield document.fault(("uplink", "secret_file"), message, remedy)
+    if is_tls and read.uplink.secret_file is not None:
+        message = "by https the centre knows the gateway by its certificate"
+        yield document.fault(("uplink", "secret_file"), message, "Remove it; 'edge enroll' makes the certificate.")
 
 
 def _load_profiles(document: Document, read: _File, profiles: dict[str, Profile]) -> list[Fault]:
@@ -405,6 +415,9 @@ def _lint_door(
         message = f"a device of kind '{profile.kind}' has no reader"
         yield document.fault((*loc, "card_formats"), message, "Remove it.")
     yield from lint_choice(document, index, device.card_formats or (), formats)
+    if profile.protocol == "ble-lock" and device.key_file is None:
+        remedy = "Name a file with the 32 hex digits that its maker has put into it."
+        yield document.fault((*loc, "key_file"), "a lock is opened with a key of its own", remedy)
     if profile.protocol == "osdp":
         if device.key_file is None:
             remedy = "Name a file for its key; with install_mode = true a new reader is given one that is made there."

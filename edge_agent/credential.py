@@ -2,9 +2,14 @@
 
 import ipaddress
 import os
+import ssl
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
+
+import aiohttp
 
 _LONGEST_SECRET = 1024
 
@@ -16,7 +21,7 @@ class UplinkError(Exception):
 def check_url(url: str) -> str:
     """Give the centre's address without a slash at its end.
 
-    The secret would cross a network in clear, so this version speaks to its own machine only.
+    Without TLS the secret would cross a network in clear, so http is for a centre on this machine only.
 
     Raises: UplinkError.
     """
@@ -31,11 +36,10 @@ def check_url(url: str) -> str:
         raise UplinkError(f"[uplink] url '{url}' is not an http address. Write it as http://127.0.0.1:8470")
     if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
         raise UplinkError(f"[uplink] url '{url}' has more than a host and a port. Write it as http://127.0.0.1:8470")
-    if not _is_loopback(host):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise UplinkError(
-            f"[uplink] url: '{host}' is another machine, and this version has no encryption between gateway and centre. "
-            f"Run the centre on this machine, or bring its port here through a tunnel: "
-            f'ssh -N -L 8470:127.0.0.1:8470 {host}, and set url = "http://127.0.0.1:8470".'
+            f"[uplink] url: '{host}' is another machine, and nothing goes there in clear. Write the address that the "
+            f"centre's [gateways] listens on, such as https://{host}:8471, and enrol with 'edge enroll'."
         )
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -75,3 +79,36 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class Credential(Protocol):
+    """How the centre knows this gateway."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every request shows."""
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Give the TLS of a new connection, None for one within this machine. Raises: UplinkError."""
+
+    def generation(self) -> object:
+        """Give something that changes when a new connection would show another credential."""
+
+    async def renew(self, session: aiohttp.ClientSession) -> None:
+        """Renew what is near its end. Raises: UplinkError."""
+
+
+class Secret:
+    """A secret that both know, for a centre on this machine."""
+
+    def __init__(self, edge_id: str, secret: str) -> None:
+        self.headers = {"Authorization": f"Gateway {edge_id}:{secret}"}
+
+    def tls(self) -> ssl.SSLContext | None:
+        return None
+
+    def generation(self) -> object:
+        return None
+
+    async def renew(self, session: aiohttp.ClientSession) -> None:
+        return

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edge_agent.access import RuleBook, open_book
+from edge_agent.durable_file import write_durably
 from protocols.access import decode_rules, rules_hash
 from protocols.errors import ProtocolError
 
@@ -106,7 +106,7 @@ class RuleKeeper:
             if new.version == old.version and rules_hash(new) != rules_hash(old):
                 raise RulesRefused(f"another version {new.version} than the one in force")
         try:
-            await asyncio.to_thread(_write, self._path, data)
+            await asyncio.to_thread(write_durably, self._path, data)
         except OSError as error:
             raise RulesRefused(f"{self._path} cannot be written: {error.strerror}") from None
         self.book = book
@@ -128,7 +128,7 @@ class RuleKeeper:
         self._saved = now
         document = json.dumps({"version": version, "confirmed_at": self._wall()}).encode()
         try:
-            await asyncio.to_thread(_write, self._heard_path, document)
+            await asyncio.to_thread(write_durably, self._heard_path, document)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._heard_path, error.strerror)
 
@@ -153,20 +153,3 @@ class RuleKeeper:
             if noted["version"] == book.rules.version:
                 return int(noted["confirmed_at"])
         return book.rules.issued_at
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step that a power cut cannot halve."""
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

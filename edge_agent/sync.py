@@ -145,6 +145,14 @@ class Uplink:
         """List the Acks that the store has not taken yet."""
         return [(lane, mark) for lane, mark in self._marks.items() if mark > lanes[lane].acked_seq]
 
+    def shut(self, reason: str, now: float) -> None:
+        """Note that there is nothing to knock at the centre with."""
+        self._move(Refused(reason), now)
+
+    def again(self) -> None:
+        """Have the next try made at once: what it was refused for has changed."""
+        self._retry_at = None
+
     def touch(self, now: float) -> None:
         """Note that the status has changed and is worth sending."""
         earliest = now if self._status_sent_at is None else self._status_sent_at + self._policy.touch_s

@@ -20,7 +20,7 @@ from edge_agent.answer import (
     read_batch_answer,
     read_status_answer,
 )
-from edge_agent.credential import check_url
+from edge_agent.credential import Credential, UplinkError, check_url
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
@@ -33,6 +33,7 @@ TIMEOUT_S = 30.0
 _CONNECT_S = 5.0
 _MOST_ANSWER_BYTES = 64 * 1024  # a sign-in page may be endless; ours is a line
 _LONGEST_REST_S = 5.0
+_LOOKS = 12
 _RULES_AGAIN_S = 60.0  # rules that were refused will be refused again
 
 
@@ -61,7 +62,7 @@ class UplinkClient:
     def __init__(
         self,
         url: str,
-        secret: str,
+        credential: Credential,
         store: Store,
         status: Callable[[], Mapping[str, Any]],
         *,
@@ -72,7 +73,7 @@ class UplinkClient:
     ) -> None:
         """Prepare the link. Raises: UplinkError for an address on another machine."""
         self._url = check_url(url)
-        self._headers = {"Authorization": f"Gateway {store.edge_id}:{secret}", "Accept-Encoding": "identity"}
+        self._credential = credential
         self._store = store
         self._status = status
         self._rules = rules
@@ -96,24 +97,46 @@ class UplinkClient:
         self._store.wakeup.set()
 
     async def run(self) -> None:
-        """Send until cancelled."""
-        connector = aiohttp.TCPConnector(limit=1)
-        async with aiohttp.ClientSession(
-            self._url,
-            connector=connector,
-            headers=self._headers,
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session:
-            while True:
-                try:
-                    await self._step(session)
-                except StoreError as error:
-                    _log.warning("uplink: %s", error)
-                    await asyncio.sleep(_LONGEST_REST_S)
-                except Exception:  # noqa: BLE001 - the sync loop's boundary: a fault of ours must not end all sending
-                    _log.exception("uplink: a fault in this program")
-                    await asyncio.sleep(_LONGEST_REST_S)
+        """Send until cancelled; a new certificate is shown on a new connection."""
+        while True:
+            generation = self._credential.generation()
+            try:
+                tls = self._credential.tls()
+            except UplinkError as error:
+                self._core.shut(str(error), time.monotonic())
+                self._report()
+                await self._until_changed(generation)
+                self._core.again()
+                continue
+            async with aiohttp.ClientSession(
+                self._url,
+                connector=aiohttp.TCPConnector(limit=1, ssl=tls or True),
+                headers={**self._credential.headers, "Accept-Encoding": "identity"},
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            ) as session:
+                await self._send_while(session, generation)
+
+    async def _until_changed(self, generation: object) -> None:
+        """Wait for another credential, but not for ever: the clock may have been the fault."""
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_LONGEST_REST_S)
+            if self._credential.generation() != generation:
+                return
+
+    async def _send_while(self, session: aiohttp.ClientSession, generation: object) -> None:
+        while self._credential.generation() == generation:
+            try:
+                await self._step(session)
+                await self._credential.renew(session)
+            except UplinkError as error:
+                _log.warning("uplink: the certificate was not renewed: %s", error)
+            except StoreError as error:
+                _log.warning("uplink: %s", error)
+                await asyncio.sleep(_LONGEST_REST_S)
+            except Exception:  # noqa: BLE001 - the sync loop's boundary: a fault of ours must not end all sending
+                _log.exception("uplink: a fault in this program")
+                await asyncio.sleep(_LONGEST_REST_S)
 
     async def _step(self, session: aiohttp.ClientSession) -> None:
         self._store.wakeup.clear()  # before the look at the lanes, so that nothing stored after it is missed
@@ -252,6 +275,8 @@ class UplinkClient:
                 return read(response.status, response.headers.get("Retry-After"), bytes(content))
         except TimeoutError:
             return Unreachable(f"the centre at {self._url} did not answer in time")
+        except aiohttp.ClientSSLError as error:
+            return Unreachable(f"what answers at {self._url} is not the centre this gateway is enrolled with: {error}")
         except (aiohttp.ClientError, OSError) as error:
             return Unreachable(f"the centre at {self._url} cannot be reached: {str(error) or type(error).__name__}")
 

@@ -19,6 +19,7 @@ from central_server.devices.store import DeviceRow, GatewayRow
 from central_server.errors import BadRequest, Conflict, Forbidden, NotFound
 from central_server.live import Hub
 from central_server.rbac import Actor, system
+from central_server.sync.enrolment import revoke_certificates
 from central_server.sync.service import secret_hash
 from protocols.sync import is_edge_id
 
@@ -173,6 +174,7 @@ async def revoke(db: Database, edge_id: str) -> None:
         if not await store.revoke(connection, edge_id, now_ms()):
             text = "There is no gateway '{edge_id}' that could be revoked."
             raise NotFound("no_gateway", text, edge_id=edge_id)
+        await revoke_certificates(connection, edge_id, now_ms())
 
 
 class GatewayWatch:

@@ -15,7 +15,19 @@ from central_server.schema.base import metadata
 from central_server.schema.billing import bill, bill_line, bill_run, installation, metering_point
 from central_server.schema.charge import charge, payment
 from central_server.schema.estate import building, ownership, person, site, unit
-from central_server.schema.field import alarm, batch, device, event, gateway, lane_mark, latest, reading, series
+from central_server.schema.field import (
+    alarm,
+    batch,
+    certificate,
+    device,
+    enrolment,
+    event,
+    gateway,
+    lane_mark,
+    latest,
+    reading,
+    series,
+)
 from central_server.schema.inspection import (
     check_answer,
     check_item,
@@ -51,6 +63,7 @@ __all__ = [
     "bill_line",
     "bill_run",
     "building",
+    "certificate",
     "charge",
     "check_answer",
     "check_item",
@@ -65,6 +78,7 @@ __all__ = [
     "door_group_member",
     "door_rules",
     "door_schedule",
+    "enrolment",
     "equipment",
     "event",
     "gateway",

@@ -31,6 +31,27 @@ gateway = Table(
     at("revoked_at", nullable=True),
     at("last_seen_at", nullable=True),
     Column("status", Text),
+    Column("sign_key", String(64)),
+)
+
+# A one-time code; ``request_hash`` is of the request that used it, which may be repeated where its answer was lost.
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("gateway_id", Key, ForeignKey("gateway.id"), primary_key=True, autoincrement=False),
+    Column("code_hash", String(64), nullable=False, unique=True),
+    at("expires_at"),
+    Column("request_hash", String(64)),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("serial", String(40), primary_key=True),
+    to("gateway"),
+    at("issued_at"),
+    at("expires_at"),
+    at("revoked_at", nullable=True),
 )
 
 device = Table(

@@ -10,17 +10,21 @@ from aiohttp.http_exceptions import HttpProcessingError
 from central_server.access import rules
 from central_server.clock import now_ms
 from central_server.devices import service as devices
-from central_server.errors import BadRequest, Busy, Forbidden, TooLarge
-from central_server.sync import service
+from central_server.errors import BadRequest, Busy, Forbidden, NotSignedIn, TooLarge
+from central_server.sync import enrolment, service
+from central_server.sync.authority import Authority
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Policy, Route, is_local
 from protocols.access import PATH_RULES
+from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
 
 EXPANDER = web.AppKey("EXPANDER", Expander)
 GATE = web.AppKey("GATE", asyncio.Semaphore)
+AUTHORITY = web.AppKey("AUTHORITY", Authority)
 _MAX_STATUS_BYTES = 512 * 1024
+_MAX_REQUEST_BYTES = 16 * 1024
 _BODY_TIMEOUT_S = 20
 _AT_ONCE = 32
 
@@ -71,11 +75,48 @@ async def get_rules(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
+async def get_authority(request: web.Request) -> web.Response:
+    """Give the centre's own certificate; a gateway believes it only where it fits its code."""
+    return web.Response(text=request.app[AUTHORITY].pem, content_type="application/x-pem-file")
+
+
+async def post_enrol(request: web.Request) -> web.Response:
+    """Let a gateway in that has a one-time code."""
+    told = _json(await _body(request, _MAX_REQUEST_BYTES))
+    authority = request.app[AUTHORITY]
+    found = await enrolment.enrol(request.app[DB], authority, told, now_ms(), request.remote or "")
+    body = {"edge_id": found.edge_id, "certificate": found.certificate, "authority": authority.pem}
+    return web.json_response(body)
+
+
+async def post_renew(request: web.Request) -> web.Response:
+    """Give a gateway its next certificate."""
+    gateway = await _gateway(request)
+    told = _json(await _body(request, _MAX_REQUEST_BYTES))
+    pem = await enrolment.renew(request.app[DB], request.app[AUTHORITY], gateway, told, now_ms())
+    return web.json_response({"certificate": pem})
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("enrol_form", "The request is not JSON.") from None
+
+
 async def _gateway(request: web.Request) -> GatewayRow:
+    """Know the caller by its certificate, or on this machine by its secret."""
+    if request.get_extra_info("ssl_object") is not None:
+        certificate = request.get_extra_info("peercert")
+        if not certificate:
+            raise NotSignedIn(
+                "sync_no_certificate", "A gateway shows its certificate here. Enrol it: edge enroll URL CODE"
+            )
+        return await enrolment.authenticate(request.app[DB], certificate)
     if not is_local(request):
         raise Forbidden(
             "sync_not_local",
-            "This version takes gateways of the same machine only, and not through a proxy: it has no certificates yet.",
+            "Only a gateway of the same machine may come without a certificate. Others come by [gateways] listen.",
         )
     return await service.authenticate(request.app[DB], request.headers.get("Authorization", ""))
 
@@ -102,6 +143,16 @@ def set_up(app: web.Application) -> None:
     """Give an application what the gateways' door works with."""
     app[EXPANDER] = Expander(app[DB], app[HUB])
     app[GATE] = asyncio.Semaphore(_AT_ONCE)
+
+
+def door_routes() -> list[Route]:
+    """Give all that is open at the gateways' own door."""
+    return [
+        *routes(),
+        Route("GET", PATH_AUTHORITY, get_authority, Policy.GATEWAY),
+        Route("POST", PATH_ENROL, post_enrol, Policy.GATEWAY),
+        Route("POST", PATH_RENEW, post_renew, Policy.GATEWAY),
+    ]
 
 
 def routes() -> list[Route]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.bus.settings import SerialSettings, TcpSettings
+from drivers.bus.settings import BleSettings, SerialSettings, TcpSettings
 from edge_agent.config import ENVIRONMENT, find_config, load_settings
 from protocols.toml import SettingsError
 
@@ -93,7 +93,7 @@ def test_the_example_that_comes_with_gatehouse_is_right() -> None:
         (
             'kind = "serial"',
             'kind = "rs485"',
-            "edge.toml:15: bus[2].kind: 'rs485' is not a choice here. Choose one of 'modbus-tcp', 'serial', 'osdp'.",
+            "edge.toml:15: bus[2].kind: 'rs485' is not a choice here. Choose one of 'modbus-tcp', 'serial', 'osdp', 'ble'.",
         ),
         (
             'bus = "tcp-1"',
@@ -128,7 +128,7 @@ def test_the_example_that_comes_with_gatehouse_is_right() -> None:
         ('id = "em-2"', 'id = "em-1"', "edge.toml:28: device[2].id: the id 'em-1' stands on line 21 already"),
         ('bus = "line-1"\nprofile', 'bus = "tcp-1"\nprofile', "edge.toml:32: device[2].address: the profile"),
         ("http://127.0.0.1:8470", "http://centre.example:8470", "edge.toml:5: uplink.url:"),
-        ('secret_file = "gw-1.secret"', "", "the key 'secret_file' is missing"),
+        ('secret_file = "gw-1.secret"', "", "a centre on this machine knows the gateway by a secret"),
         ('id = "gw-1"\n', 'id = "gw-1\n', "edge.toml:2: not valid TOML"),
     ],
 )
@@ -169,3 +169,34 @@ def test_only_a_door_has_a_reader_to_look_at(tmp_path: Path) -> None:
     assert [device.card_ms for device in load_settings(write(tmp_path, door)).devices] == [100, 200]
     meter = GOOD.replace("period_s = 10", "card_ms = 100")
     assert "device[1].card_ms: a device of kind 'electricity' has no reader. Remove it." in wrong(tmp_path, meter)
+
+
+BLE = """\
+[edge]
+id = "gw-1"
+
+[[bus]]
+id = "air"
+kind = "ble"
+
+[[device]]
+id = "leak-1"
+bus = "air"
+profile = "sensor/bthome-leak"
+address = "A4:C1:38:11:22:33"
+key_file = "leak-1.key"
+"""
+
+
+def test_a_bluetooth_adapter_carries_what_advertises_and_nothing_else(tmp_path: Path) -> None:
+    found = load_settings(write(tmp_path, BLE))
+    assert found.buses == (BleSettings("air", "hci0", "auto", 10.0, 60),)
+    assert found.devices[0].options.key_file == tmp_path / "leak-1.key"
+    meter = BLE.replace("sensor/bthome-leak", "electricity/eastron-sdm630")
+    assert "speaks modbus, which a bus of kind 'ble' does not carry" in wrong(tmp_path, meter)
+    assert "write it as A4:C1:38:11:22:33" in wrong(tmp_path, BLE.replace("A4:C1:38:11:22:33", "A4C138112233"))
+    lock = BLE.replace("sensor/bthome-leak", "access/ble-lock").replace('key_file = "leak-1.key"\n', "")
+    assert "a lock is opened with a key of its own. Name a file" in wrong(tmp_path, lock)
+    twice = BLE.replace("[[device]]", '[[bus]]\nid = "air-2"\nkind = "ble"\n\n[[device]]')
+    assert "bus[2].adapter: bus 'air' has this port already" in wrong(tmp_path, twice)
+    assert "bus[1].adapter:" in wrong(tmp_path, BLE.replace('kind = "ble"', 'kind = "ble"\nadapter = "/dev/hci0"'))

@@ -8,17 +8,24 @@ from edge_agent.credential import UplinkError, check_url, read_secret
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8470", "http://localhost:8470/", "http://[::1]:8470", "https://127.8.9.1"]
+    "url",
+    [
+        "http://127.0.0.1:8470",
+        "http://localhost:8470/",
+        "http://[::1]:8470",
+        "https://127.8.9.1",
+        "https://centre.example:8471",
+    ],
 )
-def test_an_address_on_this_machine_is_taken(url: str) -> None:
+def test_this_machine_in_clear_and_any_by_tls_are_taken(url: str) -> None:
     assert check_url(url) == url.rstrip("/")
 
 
 @pytest.mark.parametrize(
-    "url", ["http://192.168.1.9:8470", "https://centre.example", "http://127.0.0.1.example", "http://[fe80::1]"]
+    "url", ["http://192.168.1.9:8470", "http://centre.example", "http://127.0.0.1.example", "http://[fe80::1]"]
 )
 def test_another_machine_is_refused_with_the_remedy(url: str) -> None:
-    with pytest.raises(UplinkError, match=r"another machine.*ssh -N -L 8470"):
+    with pytest.raises(UplinkError, match=r"another machine.*such as https://"):
         check_url(url)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from edge_agent.credential import UplinkError
+from edge_agent.credential import Secret, UplinkError
 from edge_agent.store import Store
 from edge_agent.sync import Policy
 from edge_agent.uplink import UplinkClient
@@ -105,7 +105,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def running(
     centre: Centre, store: Store, policy: Policy = QUICK, timeout_s: float = 5
 ) -> AsyncIterator[UplinkClient]:
-    client = UplinkClient(centre.url, "s3cret", store, lambda: {"edge_id": "gw-1"}, policy=policy, timeout_s=timeout_s)
+    client = UplinkClient(centre.url, Secret("gw-1", "s3cret"), store, lambda: {"edge_id": "gw-1"}, policy=policy, timeout_s=timeout_s)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(client.run())
         yield client
@@ -307,4 +307,4 @@ async def test_big_events_fit_into_batches(centre: Centre, store: Store) -> None
 
 async def test_another_machine_is_refused(store: Store) -> None:
     with pytest.raises(UplinkError, match="another machine"):
-        UplinkClient("http://10.0.0.1:8470", "s3cret", store, dict)
+        UplinkClient("http://10.0.0.1:8470", Secret("gw-1", "s3cret"), store, dict)

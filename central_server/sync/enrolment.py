@@ -1,0 +1,152 @@
+"""Let a gateway in with a one-time code, give it certificates, know it by them, and shut it out."""
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from central_server import audit
+from central_server.db import Database
+from central_server.errors import BadRequest, Forbidden, NotFound, NotSignedIn
+from central_server.rbac import system
+from central_server.schema import certificate, enrolment, gateway
+from central_server.sync.authority import Authority, Issued
+from central_server.sync.store import GatewayRow, find_gateway
+from protocols.enrolment import NAME, code_hash, make_code, read_code
+from protocols.errors import ProtocolError
+
+CODE_MS = 15 * 60 * 1000
+_LONGEST_REQUEST = 4096
+_SIGN_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class Enrolled(NamedTuple):
+    """What a gateway is given for its code."""
+
+    edge_id: str
+    certificate: str
+
+
+async def new_code(db: Database, authority: Authority, edge_id: str, now: int) -> str:
+    """Make a one-time code for a gateway that is known; the code before it is void. Raises: NotFound."""
+    code = make_code(authority.der)
+    async with db.write() as connection:
+        found = await find_gateway(connection, edge_id)
+        if found is None:
+            raise NotFound("no_gateway", "There is no gateway '{edge_id}'.", edge_id=edge_id)
+        await connection.execute(delete(enrolment).where(enrolment.c.gateway_id == found.id))
+        values = {"gateway_id": found.id, "code_hash": code_hash(read_code(code).secret), "expires_at": now + CODE_MS}
+        await connection.execute(insert(enrolment).values(values))
+        await audit.note(connection, system("command line"), "gateways.invite", f"gateway:{edge_id}")
+    return code
+
+
+async def enrol(db: Database, authority: Authority, told: Any, now: int, peer: str) -> Enrolled:
+    """Give a certificate for a code, once.
+
+    The same request may come again while the code lasts, because its answer may have been lost.
+
+    Raises: BadRequest; Forbidden with the same words for every way in which a code is not good.
+    """
+    code, request, sign_key = (_text(told, key) for key in ("code", "request", "sign_key"))
+    if not _SIGN_KEY.fullmatch(sign_key):
+        raise BadRequest("enrol_sign_key", "The signing key is not 64 hex digits.")
+    try:
+        hashed = code_hash(read_code(code).secret)
+    except ProtocolError as error:
+        raise BadRequest("enrol_code_form", "The code cannot be read: {detail}.", detail=error.detail) from None
+    request_hash = hashlib.sha256(f"{request}\n{sign_key}".encode()).hexdigest()
+    async with db.write() as connection:
+        used = await connection.execute(
+            update(enrolment)
+            .where(
+                enrolment.c.code_hash == hashed,
+                enrolment.c.expires_at > now,
+                or_(enrolment.c.request_hash.is_(None), enrolment.c.request_hash == request_hash),
+            )
+            .values(request_hash=request_hash)
+        )
+        if used.rowcount != 1:
+            raise Forbidden("enrol_code", "The code is not good any more. Make another with 'central edge invite'.")
+        query = select(gateway.c.id, gateway.c.edge_id).join(enrolment).where(enrolment.c.code_hash == hashed)
+        gateway_id, edge_id = (await connection.execute(query)).one()
+        issued = authority.for_gateway(request, edge_id, _instant(now))
+        # Whoever had this name before is out: a gateway has one box.
+        await _revoke_certificates(connection, gateway_id, now)
+        await connection.execute(
+            update(gateway).where(gateway.c.id == gateway_id).values(sign_key=sign_key, revoked_at=None)
+        )
+        await _keep(connection, gateway_id, issued, now)
+        await audit.note(
+            connection, system("gateway"), "gateways.enrol", f"gateway:{edge_id}", serial=issued.serial, peer=peer
+        )
+    return Enrolled(edge_id, issued.pem)
+
+
+async def renew(db: Database, authority: Authority, known: GatewayRow, told: Any, now: int) -> str:
+    """Give a gateway that is let in its next certificate; the one it has stays good beside it."""
+    issued = authority.for_gateway(_text(told, "request"), known.edge_id, _instant(now))
+    async with db.write() as connection:
+        await _keep(connection, known.id, issued, now)
+        await audit.note(
+            connection, system("gateway"), "gateways.renew", f"gateway:{known.edge_id}", serial=issued.serial
+        )
+    return issued.pem
+
+
+async def authenticate(db: Database, peer_certificate: Mapping[str, Any]) -> GatewayRow:
+    """Find the gateway of a certificate that TLS has verified; the database has the last word.
+
+    Raises: NotSignedIn.
+    """
+    names: Sequence[tuple[str, str]] = peer_certificate.get("subjectAltName", ())
+    edge_id = next((uri.removeprefix(NAME) for kind, uri in names if kind == "URI" and uri.startswith(NAME)), "")
+    serial = str(peer_certificate.get("serialNumber", "")).lower().lstrip("0")
+    async with db.read() as connection:
+        found = await find_gateway(connection, edge_id)
+        query = select(certificate.c.gateway_id).where(
+            certificate.c.serial == serial, certificate.c.revoked_at.is_(None)
+        )
+        owner = (await connection.execute(query)).scalar_one_or_none()
+    if found is None or found.is_revoked or owner != found.id:
+        raise NotSignedIn(
+            "sync_revoked",
+            "This gateway's certificate is not good any more. Enrol it anew: 'central edge invite', then 'edge enroll'.",
+        )
+    return found
+
+
+async def revoke_certificates(connection: AsyncConnection, edge_id: str, now: int) -> None:
+    """Make every certificate of a gateway void."""
+    found = await find_gateway(connection, edge_id)
+    if found is not None:
+        await _revoke_certificates(connection, found.id, now)
+
+
+async def _revoke_certificates(connection: AsyncConnection, gateway_id: int, now: int) -> None:
+    await connection.execute(
+        update(certificate)
+        .where(certificate.c.gateway_id == gateway_id, certificate.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
+async def _keep(connection: AsyncConnection, gateway_id: int, issued: Issued, now: int) -> None:
+    expires_at = int(issued.not_after.timestamp() * 1000)
+    values = {"serial": issued.serial, "gateway_id": gateway_id, "issued_at": now, "expires_at": expires_at}
+    await connection.execute(insert(certificate).values(values))
+
+
+def _text(told: Any, key: str) -> str:
+    value = told.get(key) if isinstance(told, dict) else None
+    if not isinstance(value, str) or len(value) > _LONGEST_REQUEST:
+        raise BadRequest("enrol_form", "'{field}' is missing or no text of ours.", field=key)
+    return value
+
+
+def _instant(now: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(now / 1000, dt.UTC)

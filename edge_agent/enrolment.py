@@ -1,0 +1,134 @@
+"""Become known to a centre with a one-time code, and renew the certificate before it ends."""
+
+import asyncio
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from edge_agent.credential import UplinkError
+from edge_agent.identity import keep_certificate, pending_request, sign_key, trusting
+from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW, Code, read_code
+from protocols.errors import ProtocolError
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_MOST_BYTES = 64 * 1024
+
+
+async def enrol(url: str, code_text: str, data: Path, edge_id: str) -> None:
+    """Have the centre make this gateway's certificate; may be repeated while the code lasts.
+
+    Raises: UplinkError.
+    """
+    try:
+        code = read_code(code_text)
+    except ProtocolError as error:
+        raise UplinkError(f"The code cannot be used: {error.detail}. Type it as the centre printed it.") from None
+    base = https_url(url)
+    authority_pem = await _authority(base, code)
+    told = {
+        "code": code_text,
+        "request": await asyncio.to_thread(pending_request, data, edge_id),
+        "sign_key": public_sign_key(data),
+    }
+    # The code has proved the centre; a gateway that has no time yet must get in to learn it.
+    answer = await _ask(base, PATH_ENROL, told, trusting(authority_pem, is_any_time=True))
+    given_id, certificate = answer.get("edge_id"), answer.get("certificate")
+    if given_id != edge_id:
+        raise UplinkError(
+            f"The code is for gateway '{given_id}', and [edge] id here is '{edge_id}'. Correct the settings, or invite "
+            f"'{edge_id}' at the centre."
+        )
+    await asyncio.to_thread(keep_certificate, data, str(certificate), authority_pem)
+
+
+async def renew(session: aiohttp.ClientSession, data: Path, edge_id: str) -> None:
+    """Have the certificate renewed over a connection that the present one opened.
+
+    Raises: UplinkError.
+    """
+    request = await asyncio.to_thread(pending_request, data, edge_id)
+    answer = await _post(session, PATH_RENEW, {"request": request})
+    await asyncio.to_thread(keep_certificate, data, str(answer.get("certificate")), None)
+
+
+def public_sign_key(data: Path) -> str:
+    """Give the public half of the signing key, as hex. Raises: UplinkError."""
+    return sign_key(data).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def https_url(url: str) -> str:
+    """Give a centre's address for gateways. Raises: UplinkError for anything that is not TLS."""
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme == "https" and bool(parts.hostname) and parts.path in ("", "/")
+        is_right = is_right and parts.username is None and not parts.query and not parts.fragment and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise UplinkError(f"'{url}' is not the gateways' address of a centre. Write it as https://centre.example:8471")
+    return f"https://{parts.netloc}"
+
+
+async def _authority(base: str, code: Code) -> str:
+    """Fetch the centre's own certificate, and believe it if the code was made for it."""
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname = False
+    blind.verify_mode = ssl.CERT_NONE  # whoever answers has to fit the code, nothing is said to it before
+    async with aiohttp.ClientSession(base, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(ssl=blind)) as session:
+        pem = (await _fetch(session, "GET", PATH_AUTHORITY)).decode("ascii", errors="replace")
+    try:
+        der = ssl.PEM_cert_to_DER_cert(pem)
+    except ValueError:
+        der = b""
+    if not code.fits(der):
+        raise UplinkError(
+            f"What answers at {base} is not the centre that made this code. Check the address, and what stands between."
+        )
+    return pem
+
+
+async def _ask(base: str, path: str, told: dict[str, Any], context: ssl.SSLContext) -> dict[str, Any]:
+    async with aiohttp.ClientSession(base, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(ssl=context)) as session:
+        return await _post(session, path, told)
+
+
+async def _post(session: aiohttp.ClientSession, path: str, told: dict[str, Any]) -> dict[str, Any]:
+    content = await _fetch(session, "POST", path, json=told)
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise UplinkError("Something other than a centre answered. Check the address.")
+    return answer
+
+
+async def _fetch(session: aiohttp.ClientSession, method: str, path: str, **more: Any) -> bytes:
+    try:
+        async with session.request(method, path, allow_redirects=False, **more) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > _MOST_BYTES:
+                    raise UplinkError("Something other than a centre answered, at great length. Check the address.")
+            status = response.status
+    except aiohttp.ClientConnectorCertificateError:
+        raise UplinkError(
+            "The centre's certificate is not made for this address. Use a name that stands in its [gateways] names."
+        ) from None
+    except TimeoutError:
+        raise UplinkError("The centre did not answer in time. Check the address and the network.") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise UplinkError(f"The centre cannot be reached: {error}. Check the address and the network.") from None
+    if status == 200:
+        return bytes(content)
+    try:
+        reason = str(json.loads(content)["error"]["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason = f"something other than a centre answered: HTTP {status}"
+    raise UplinkError(reason)
