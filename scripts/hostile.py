@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,31 @@ _KEYS = (Keys(), Keys(bytes(range(16)), bytes(range(6)), "fcd2"))
 _FRAMES = Path(__file__).resolve().parent.parent / "tests" / "frames"
 
 
-def corpus(protocol: str) -> list[bytes]:
-    """Give the golden captures of a protocol."""
-    captures = [
+@cache
+def _captures() -> list[dict[str, Any]]:
+    return [
         {"protocol": path.stem, **capture}
         for path in sorted(_FRAMES.glob("*.toml"))
         for capture in tomllib.loads(path.read_text(encoding="utf-8")).get("capture", [])
     ]
-    texts = [capture["hex"] for capture in captures if capture["protocol"] == protocol]
+
+
+@cache
+def _keys(protocol: str) -> frozenset[Keys]:
+    """Give what may be known beside the bytes: what the captures need, and what none of them does."""
+    named = [
+        Keys(
+            bytes.fromhex(it["key"]) if "key" in it else None, bytes.fromhex(it.get("mac", "")) or None, it.get("uuid")
+        )
+        for it in _captures()
+        if it["protocol"] == protocol
+    ]
+    return frozenset((*_KEYS, *named))
+
+
+def corpus(protocol: str) -> list[bytes]:
+    """Give the golden captures of a protocol."""
+    texts = [capture["hex"] for capture in _captures() if capture["protocol"] == protocol]
     return [bytes.fromhex(text) for text in texts if re.fullmatch(r"[0-9A-Fa-f\s]*", text)]
 
 
@@ -32,7 +50,7 @@ def check(protocol: str, data: bytes) -> dict[str, Any]:
 
     Raises: AssertionError; whatever else the decoder raises is a fault of it.
     """
-    for keys in _KEYS:
+    for keys in _keys(protocol):
         told = decode_capture(protocol, data, keys)
         json.dumps(told, allow_nan=False)
         for frame in told["frames"]:

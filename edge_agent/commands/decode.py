@@ -24,13 +24,21 @@ def decode(
     protocol: Annotated[str, typer.Argument(help=f"One of: {', '.join(_ALL)}.")],
     hexes: Annotated[
         list[str],
-        typer.Argument(metavar="HEX...", help="Bytes as hex (wiegand: bits), or - for lines of standard input."),
+        typer.Argument(
+            metavar="HEX...",
+            help=(
+                "Bytes as hex (wiegand: bits; bthome and beacon: a whole advertisement, service data or "
+                "manufacturer data), or - for lines of standard input."
+            ),
+        ),
     ],
     key: Annotated[
         str | None, typer.Option(help="The device's key as hex: OSDP secure channel, encrypted BTHome.")
     ] = None,
     mac: Annotated[str | None, typer.Option(help="The sender's Bluetooth address, as A4:C1:38:11:22:33.")] = None,
-    uuid: Annotated[str | None, typer.Option(help="The advertised service's UUID, as fcd2.")] = None,
+    uuid: Annotated[
+        str | None, typer.Option(help="BTHome: the service's UUID, fcd2 unless told; 181c or 181e for version 1.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Explain captured bytes; noise, echoes and several frames may be among them."""
@@ -105,7 +113,8 @@ def _print(found: dict[str, Any]) -> None:
             table = Table("name", "value", "unit", "quality", "", box=None, padding=(0, 2))
             for value in frame["values"]:
                 more = "  ".join(f"{key} {it}" for key, it in value.items() if key not in _COLUMNS)
-                table.add_row(f"  {value['name']}", value["value"] or "-", value["unit"], value["quality"], more)
+                row = (f"  {value['name']}", value["value"] or "-", value["unit"], value["quality"], more)
+                table.add_row(*map(Text, row))  # a device may send what looks like markup
             out.print(table)
     for noise in found["noise"]:
         out.print(Text(f"noise: {noise}", style="dim"))

@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 
 from protocols.decode import cjt188, dlt645, iec62056, mbus, modbus
+from protocols.decode.beacon import explain_capture as explain_beacon
+from protocols.decode.bthome import explain_capture as explain_bthome
 from protocols.decode.osdp import explain_capture as explain_osdp
 from protocols.decode.value import Explain, Json, Keys, Refused
 from protocols.errors import ProtocolError, Unsupported
@@ -26,6 +28,8 @@ EXPLAIN: Mapping[str, Explain] = {
 # Protocols whose messages come one by one, not in a stream: the whole of ``decode_capture``'s answer.
 CAPTURE: Mapping[str, Callable[[bytes, Keys], Json]] = {
     "osdp": explain_osdp,
+    "bthome": explain_bthome,
+    "beacon": explain_beacon,
 }
 PROTOCOLS = (*EXPLAIN, *CAPTURE)
 _NO_KEYS = Keys()

@@ -3,6 +3,9 @@
 from protocols import modbus
 from protocols.decode.value import Explained, Json, Keys, Refused
 from protocols.errors import ProtocolError
+from protocols.modbus_identity import OBJECTS, decode_identity_response
+
+_IDENTITY_QUESTION = 4
 
 
 def explain(frame: modbus.Frame, asked: modbus.Frame | None, keys: Keys) -> Explained:
@@ -19,6 +22,8 @@ def explain(frame: modbus.Frame, asked: modbus.Frame | None, keys: Keys) -> Expl
         raise Refused(header, error) from None
     if frame.function & 0x80:
         raise Refused({**header, "is_response": True}, modbus.refusal(frame.pdu))
+    if frame.function == modbus.READ_DEVICE_IDENTIFICATION:
+        return _identity(frame, header)
     question = _question(frame, asked)
     if question is not None:
         told = {**header, "is_response": True, "address": question.address, "count": question.count}
@@ -28,6 +33,21 @@ def explain(frame: modbus.Frame, asked: modbus.Frame | None, keys: Keys) -> Expl
     except ProtocolError:  # then it is an answer by its shape, for check_pdu has let it pass
         return {**header, "is_response": True}, _modbus_values(frame.pdu, None)
     return {**header, "is_response": False, "address": request.address, "count": request.count}, []
+
+
+def _identity(frame: modbus.Frame, header: Json) -> Explained:
+    """Tell what a device says of itself; its question has four bytes."""
+    if len(frame.pdu) == _IDENTITY_QUESTION:
+        return {**header, "is_response": False}, []
+    try:
+        texts = decode_identity_response(frame.pdu).texts
+    except ProtocolError as error:
+        raise Refused({**header, "is_response": True}, error) from None
+    told = [
+        {"name": OBJECTS.get(number, f"object {number}"), "value": text, "unit": "", "quality": "good"}
+        for number, text in texts.items()
+    ]
+    return {**header, "is_response": True}, told
 
 
 def _question(frame: modbus.Frame, asked: modbus.Frame | None) -> modbus.Request | None:

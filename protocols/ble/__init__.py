@@ -1,0 +1,1 @@
+"""What Bluetooth LE devices broadcast: advertisements, BTHome sensors, beacons."""
