@@ -1,16 +1,13 @@
 """The ``central`` command: run the server, open accounts, let gateways in, import records, bill."""
 
-import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from central_server import auth
 from central_server.admin import service as admin
@@ -19,11 +16,12 @@ from central_server.app import serve
 from central_server.billing.commands import bill_app, tariff_app
 from central_server.billing.tariff import load_tariffs
 from central_server.clock import now_ms
+from central_server.command import Json, do, fail, on_database
 from central_server.config import Config
 from central_server.context import open_context, require_key
 from central_server.db import Database
 from central_server.devices import service as devices
-from central_server.errors import BadRequest, CentralError, UsageError
+from central_server.errors import UsageError
 from central_server.migrate import database_version, migrate, require_current
 from central_server.password import new_secret
 from central_server.private_file import write_private
@@ -32,8 +30,8 @@ from central_server.records.service import import_records
 from central_server.records.source import open_source
 from central_server.reports.commands import kpi
 from central_server.sync.authority import load_authority
+from central_server.sync.commands import sync_app
 from central_server.sync.enrolment import new_code
-from protocols.toml import SettingsError
 
 app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 user_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
@@ -46,12 +44,8 @@ app.add_typer(tariff_app, name="tariff")
 app.add_typer(bill_app, name="bill")
 app.add_typer(audit_app, name="audit")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(sync_app, name="sync")
 app.command("kpi")(kpi)
-
-T = TypeVar("T")
-_NO, _WRONG = 1, 2
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -82,7 +76,7 @@ def run(ctx: typer.Context) -> None:
             await require_key(db)
             await serve(config, db)
 
-    _do(work(), as_json=False)
+    do(work(), as_json=False)
 
 
 @app.command("migrate")
@@ -93,7 +87,7 @@ def migrate_database(ctx: typer.Context, as_json: Json = False) -> None:
         async with open_context(ctx.obj, must_be_current=False) as (_, db):
             return await migrate(db)
 
-    before, after = _do(work(), as_json)
+    before, after = do(work(), as_json)
     if as_json:
         typer.echo(json.dumps({"before": before, "after": after}))
     else:
@@ -121,9 +115,7 @@ def add_user(
 ) -> None:
     """Open an account. Without --password-stdin a password is made and printed once; it must be changed in a day."""
     if lang not in ("zh", "en"):
-        _fail(
-            UsageError("bad_language", "'{lang}' is not a language of the pages; write zh or en.", lang=lang), as_json
-        )
+        fail(UsageError("bad_language", "'{lang}' is not a language of the pages; write zh or en.", lang=lang), as_json)
     password, is_given = _password(password_stdin)
 
     async def add(_: Config, db: Database) -> int:
@@ -141,7 +133,7 @@ def add_user(
             must_change=not is_given,
         )
 
-    _on_database(ctx, add, as_json)
+    on_database(ctx, add, as_json)
     _print_password(login, None if is_given else password, as_json)
 
 
@@ -156,7 +148,7 @@ def reset_user(
 ) -> None:
     """Give an account a new password and end its sessions."""
     password, is_given = _password(password_stdin)
-    _on_database(ctx, lambda _, db: auth.reset_password(db, login, password, must_change=not is_given), as_json)
+    on_database(ctx, lambda _, db: auth.reset_password(db, login, password, must_change=not is_given), as_json)
     _print_password(login, None if is_given else password, as_json)
 
 
@@ -176,14 +168,14 @@ def invite(
         return
 
     def invited() -> str:
-        return _on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
+        return on_database(ctx, lambda _, db: devices.invite(db, site, edge_id), as_json)
 
     try:
         # The file first: a secret made and then lost would shut out a gateway that was in.
         write_private(secret_file, lambda: invited() + "\n")
     except OSError as error:
         text = "The secret cannot be written to {file}: {reason}. Name another file."
-        _fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
+        fail(UsageError("secret_file", text, file=str(secret_file), reason=error.strerror), as_json)
     if as_json:
         typer.echo(json.dumps({"edge_id": edge_id, "secret_file": str(secret_file)}))
     else:
@@ -201,7 +193,7 @@ def _invite_shown(ctx: typer.Context, site: str, edge_id: str, as_json: bool) ->
         code = await new_code(db, authority, edge_id, now_ms())
         return {"code": code, "url": f"https://{config.door.names[0]}:{config.door.port}"}
 
-    shown = _on_database(ctx, work, as_json)
+    shown = on_database(ctx, work, as_json)
     if as_json:
         typer.echo(json.dumps({"edge_id": edge_id, "secret_file": None, **shown}))
     elif "code" in shown:
@@ -215,7 +207,7 @@ def _invite_shown(ctx: typer.Context, site: str, edge_id: str, as_json: bool) ->
 @edge_app.command("list")
 def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
     """List the gateways and when each was last heard."""
-    rows = _on_database(ctx, lambda _, db: devices.list_gateways(db, system("command line")), as_json)
+    rows = on_database(ctx, lambda _, db: devices.list_gateways(db, system("command line")), as_json)
     found = [
         {
             "edge_id": row.edge_id,
@@ -238,7 +230,7 @@ def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
 @edge_app.command("revoke")
 def revoke(ctx: typer.Context, edge_id: str, as_json: Json = False) -> None:
     """Shut a gateway out at once; inviting it again makes a new secret."""
-    _on_database(ctx, lambda _, db: devices.revoke(db, edge_id), as_json)
+    on_database(ctx, lambda _, db: devices.revoke(db, edge_id), as_json)
     typer.echo(json.dumps({"revoked": edge_id}) if as_json else f"Gateway '{edge_id}' is shut out.")
 
 
@@ -257,7 +249,7 @@ def import_file(
         async with open_context(ctx.obj) as (_, db):
             return await import_records(db, records, tariffs, is_dry_run=is_dry_run)
 
-    result = _do(work(), as_json)
+    result = do(work(), as_json)
     if as_json:
         typer.echo(json.dumps({"dry_run": is_dry_run, "tables": result.tables}))
         return
@@ -286,41 +278,6 @@ def _print_password(login: str, password: str | None, as_json: bool) -> None:
         typer.echo(json.dumps({"login": login, "password": password}))
     else:
         typer.echo(f"Account '{login}' is ready." + (f" Password (shown once): {password}" if password else ""))
-
-
-def _on_database(ctx: typer.Context, work: Callable[[Config, Database], Coroutine[Any, Any, T]], as_json: bool) -> T:
-    async def opened() -> T:
-        async with open_context(ctx.obj) as (config, db):
-            return await work(config, db)
-
-    return _do(opened(), as_json)
-
-
-def _do(work: Coroutine[Any, Any, T], as_json: bool) -> T:
-    """Run a command's work; an expected error ends it with one clear text and no traceback."""
-    try:
-        return asyncio.run(work)
-    except (CentralError, SettingsError) as error:
-        _fail(error, as_json)
-    except DBAPIError as error:
-        text = "The database failed: {problem}. Look at its disk and its rights, or restore a backup."
-        _fail(UsageError("database_failed", text, problem=str(error.orig)), as_json)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _fail(error: CentralError | SettingsError, as_json: bool) -> NoReturn:
-    key = "settings" if isinstance(error, SettingsError) else error.key
-    if as_json:
-        fields = (
-            {"faults": [fault._asdict() for fault in error.faults]}
-            if isinstance(error, SettingsError)
-            else dict(error.fields)
-        )
-        typer.echo(json.dumps({"error": {"key": key, "message": str(error), "fields": fields}}, ensure_ascii=False))
-    else:
-        typer.echo(f"central: {error}" if isinstance(error, CentralError) else str(error), err=True)
-    raise typer.Exit(_WRONG if isinstance(error, (SettingsError, UsageError, BadRequest)) else _NO)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from drivers.base import Door, Driver, PointValue
 from drivers.bus.exchange import Priority, utc_now
-from drivers.bus.settings import BusSettings, SerialSettings
+from drivers.bus.settings import BleSettings, BusSettings, SerialSettings
 from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
 from drivers.profile import Profile
@@ -20,6 +20,7 @@ from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import Credential, Secret, read_secret
 from edge_agent.door import DoorKeeper, NotOpened
 from edge_agent.gap_repair import GapRepair
+from edge_agent.identity import load_signer
 from edge_agent.lift import LiftKeeper
 from edge_agent.live import new_live, value_json
 from edge_agent.poller import Poller
@@ -29,6 +30,7 @@ from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
 from edge_agent.sync import Policy
 from edge_agent.uplink import UplinkClient
+from edge_agent.workbench import Workbench
 from protocols.sync import Lane
 
 log = logging.getLogger("edge")
@@ -49,6 +51,7 @@ class Agent:
         self._drivers: dict[str, Driver] = {}
         self._pollers: list[Poller] = []
         self._doors: dict[str, DoorKeeper] = {}
+        self._workbench = Workbench(self._recorder)
         self._rules = RuleKeeper(settings.data, settings.edge_id)
         self._uplink: UplinkClient | None = None
         if settings.uplink is not None:
@@ -57,6 +60,7 @@ class Agent:
                 _credential(settings, settings.uplink),
                 store,
                 self.status,
+                load_signer(settings.data),
                 policy=policy,
                 rules=self._rules,
                 refused=self._rules_refused,
@@ -73,7 +77,9 @@ class Agent:
                 "doors": self._answer_doors,
                 "door": self._answer_door,
                 "guard": self._answer_guard,
+                **self._workbench.handlers,
             },
+            self._workbench.streams,
         )
         await self._recorder.started(VERSION)
         self._gaps.load()
@@ -97,6 +103,7 @@ class Agent:
             if device.bus == line.id
         }
         self._drivers |= drivers
+        self._workbench.add(line, bus, tuple(it for it in self.settings.devices if it.id in drivers), drivers)
         devices = {device.id: device for device in self.settings.devices}
         lifts = {key: LiftKeeper(devices[key], self._recorder).seen for key in drivers if _is_lift(devices[key])}
         poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), lifts, self._gaps)
@@ -222,6 +229,8 @@ def no_uplink(state: str) -> dict[str, Any]:
 
 def probe_cost_s(line: BusSettings) -> float:
     """Say how long a line is taken by a device that does not answer."""
+    if isinstance(line, BleSettings):
+        return 0.5  # most only broadcast and are not asked; who has not been heard is not connected to
     if isinstance(line, SerialSettings):
         return line.timeout_s + (line.timeout_s if line.guard_s is None else line.guard_s) + 40 * line.byte_s
     return line.timeout_s

@@ -5,17 +5,20 @@ connections. Only a JSON object of ours ever counts as an acknowledgement.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_WAIT_S = 600  # a Retry-After of a year would be a centre that is gone for good
 
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """The centre holds this lane up to ``mark``."""
+    """The centre holds this lane up to ``mark``; ``head`` is the digest of the batch that ends there, "" if not told."""
 
     mark: int
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,11 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
         number = document.get(wanted)
         if type(number) is not int or number < 0:
             return Unreachable(f"something other than a centre answered: HTTP 200 without '{wanted}'. {_NOT_OURS}")
+        if wanted == "acked":
+            head = document.get("head")
+            return Acked(number, head if isinstance(head, str) and _DIGEST.fullmatch(head) else "")
         version = document.get("rules_version")
-        return Acked(number) if wanted == "acked" else Heard(number, version if type(version) is int else None)
+        return Heard(number, version if type(version) is int else None)
     if status == 413:
         return TooLarge()
     error = document.get("error")

@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.credential import UplinkError
-from edge_agent.identity import keep_certificate, pending_request, sign_key, trusting
+from edge_agent.identity import keep_certificate, load_signer, pending_request, trusting
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW, Code, read_code
 from protocols.errors import ProtocolError
 
@@ -33,7 +32,7 @@ async def enrol(url: str, code_text: str, data: Path, edge_id: str) -> None:
     told = {
         "code": code_text,
         "request": await asyncio.to_thread(pending_request, data, edge_id),
-        "sign_key": public_sign_key(data),
+        "sign_key": (await asyncio.to_thread(load_signer, data)).public,
     }
     # The code has proved the centre; a gateway that has no time yet must get in to learn it.
     answer = await _ask(base, PATH_ENROL, told, trusting(authority_pem, is_any_time=True))
@@ -54,11 +53,6 @@ async def renew(session: aiohttp.ClientSession, data: Path, edge_id: str) -> Non
     request = await asyncio.to_thread(pending_request, data, edge_id)
     answer = await _post(session, PATH_RENEW, {"request": request})
     await asyncio.to_thread(keep_certificate, data, str(answer.get("certificate")), None)
-
-
-def public_sign_key(data: Path) -> str:
-    """Give the public half of the signing key, as hex. Raises: UplinkError."""
-    return sign_key(data).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
 
 def https_url(url: str) -> str:

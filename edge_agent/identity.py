@@ -12,8 +12,10 @@ import datetime as dt
 import os
 import ssl
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -151,7 +153,14 @@ def keep_certificate(data: Path, certificate_pem: str, authority_pem: str | None
         raise _broken(folder, str(error)) from None
 
 
-def sign_key(data: Path) -> Ed25519PrivateKey:
+class Signer(NamedTuple):
+    """The key with which a gateway signs its batches; ``public`` is its public half as hex."""
+
+    public: str
+    sign: Callable[[bytes], bytes]
+
+
+def load_signer(data: Path) -> Signer:
     """Read the key with which batches are signed; make it at the first need.
 
     Raises: UplinkError.
@@ -161,9 +170,10 @@ def sign_key(data: Path) -> Ed25519PrivateKey:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_durably(path, os.urandom(32).hex().encode() + b"\n")
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except (OSError, ValueError) as error:
         raise _broken(path.parent, str(error)) from None
+    return Signer(key.public_key().public_bytes_raw().hex(), key.sign)
 
 
 def make_request(edge_id: str) -> tuple[bytes, bytes]:

@@ -136,8 +136,10 @@ class Store:
         """
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._peek, lane, after_seq, limit)
 
-    async def ack(self, lane: Lane, seq: int) -> None:
+    async def ack(self, lane: Lane, seq: int, chain: str = "") -> None:
         """Delete a lane's records up to a number, which the centre now has. An old number changes nothing.
+
+        Shape: ``chain`` is the digest of the batch that ends there, for the next one to name.
 
         Raises: StoreError for a number that was never given out, or when the disk fails.
         """
@@ -145,7 +147,7 @@ class Store:
         # A delete of a whole backlog would keep alarms waiting, and need more room than is reserved.
         slices = range(state.acked_seq + _ACK_RECORDS, seq, _ACK_RECORDS) if seq < state.next_seq else ()
         for part in (*slices, seq):
-            request = Ack(lane, part)
+            request = Ack(lane, part, chain if part == seq else "")
             self._writer.submit(request)
             await asyncio.wrap_future(request.done)
 

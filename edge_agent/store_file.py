@@ -18,6 +18,9 @@ from protocols.record import Lane, Record
 APPLICATION_ID = 0x47487374
 _SCHEMA = Path(__file__).parent / "schema"
 _BUSY_TIMEOUT_S = 5.0
+# A look from outside may find the file as an older version of the service has left it.
+_CHAIN_VERSION = 3
+_NO_CHAIN = "''"
 ASIDE = (
     "Move the file and its -wal aside and keep them, what is not yet at the centre is in there; "
     "the service then starts with a new store."
@@ -43,12 +46,16 @@ class StoreDamaged(StoreError):
 
 
 class LaneState(NamedTuple):
-    """How far a lane is. Units: ``oldest_at`` is milliseconds UTC, None where nothing is pending."""
+    """How far a lane is; ``chain`` is the digest of the batch that ends at ``acked_seq``, "" where it is not known.
+
+    Units: ``oldest_at`` is milliseconds UTC, None where nothing is pending.
+    """
 
     next_seq: int
     acked_seq: int
     pending: int
     oldest_at: int | None
+    chain: str = ""
 
 
 class Identity(NamedTuple):
@@ -67,14 +74,32 @@ def read_lanes(path: Path) -> dict[Lane, LaneState]:
         return load_lanes(connection)
 
 
-def peek_records(path: Path, lane: Lane, limit: int) -> list[tuple[int, Record]]:
-    """Read the oldest pending records of a lane with their numbers, whether the service runs or not.
+def peek_records(path: Path, lane: Lane, limit: int, after_seq: int = 0) -> list[tuple[int, Record]]:
+    """Read the oldest pending records of a lane after a number, each with its own, whether the service runs or not.
 
     Raises: StoreError.
     """
     with _reading(path) as connection:
-        rows = select_records(connection, lane, 0, limit)
+        rows = select_records(connection, lane, after_seq, limit)
         return [(row[0], record) for row, record in zip(rows, from_rows(rows), strict=True)]
+
+
+def find_faults(path: Path) -> list[str]:
+    """Look at every page and every record of a store; give what is wrong as sentences.
+
+    Raises: StoreError for a file that cannot be read at all.
+    """
+    with _reading(path) as connection:
+        told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+        found = [] if told == ["ok"] else told
+        for lane, state in load_lanes(connection).items():
+            count, first, last = connection.execute(
+                "SELECT count(*), min(seq), max(seq) FROM record WHERE lane = ?", (int(lane),)
+            ).fetchone()
+            wanted = (state.pending, state.acked_seq + 1, state.next_seq - 1) if state.pending else (0, None, None)
+            if (count, first, last) != wanted:
+                found.append(f"the {lane.word} lane holds {count} records, {first} to {last}, and counts {wanted}")
+    return found
 
 
 def read_identity(path: Path) -> Identity:
@@ -161,12 +186,13 @@ def load_identity(connection: sqlite3.Connection) -> Identity:
 
 
 def load_lanes(connection: sqlite3.Connection) -> dict[Lane, LaneState]:
-    rows = connection.execute("SELECT lane, next_seq, acked_seq FROM lane ORDER BY lane").fetchall()
+    has_chain = connection.execute("PRAGMA user_version").fetchone()[0] >= _CHAIN_VERSION
+    query = f"SELECT lane, next_seq, acked_seq, {'chain' if has_chain else _NO_CHAIN} FROM lane ORDER BY lane"  # noqa: S608 - constants
     return {
         Lane(lane): LaneState(
-            next_seq, acked_seq, next_seq - 1 - acked_seq, instant_of(connection, lane, acked_seq + 1)
+            next_seq, acked_seq, next_seq - 1 - acked_seq, instant_of(connection, lane, acked_seq + 1), chain
         )
-        for lane, next_seq, acked_seq in rows
+        for lane, next_seq, acked_seq, chain in connection.execute(query).fetchall()
     }
 
 

@@ -65,11 +65,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SendBatch:
-    """Send what follows ``after_seq`` in a lane, at most ``limit`` records."""
+    """Send what follows ``after_seq`` in a lane, at most ``limit`` records; ``prev`` is the batch before it."""
 
     lane: Lane
     after_seq: int
     limit: int
+    prev: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ class Rest:
 
 
 Action = SendBatch | SendStatus | Rest
+
+
+class Head(NamedTuple):
+    """Where the centre's log of a lane ends, and the digest of the batch with which it ends."""
+
+    seq: int
+    digest: str
 
 
 class Hold(NamedTuple):
@@ -107,6 +115,7 @@ class Uplink:
         self._status_at: float | None = None  # None: at once
         self._status_sent_at: float | None = None
         self._marks = dict.fromkeys(Lane, 0)
+        self._heads: dict[Lane, Head] = {}
         self._limits = dict.fromkeys(Lane, self._policy.limit)
         self._sent_at: dict[Lane, float] = {}
         self._holds: dict[Lane, Hold] = {}
@@ -137,13 +146,26 @@ class Uplink:
             if ready_at is None:
                 continue
             if ready_at <= now and (lane in _LIVE or wake_at[0] > now):
-                return SendBatch(lane, self._mark(lane, lanes[lane]), self._limits[lane])
+                return self._batch(lane, lanes[lane])
             wake_at.append(ready_at)
         return SendStatus() if wake_at[0] <= now else Rest(min(wake_at) - now)
 
-    def unsettled(self, lanes: Mapping[Lane, LaneState]) -> list[tuple[Lane, int]]:
-        """List the Acks that the store has not taken yet."""
-        return [(lane, mark) for lane, mark in self._marks.items() if mark > lanes[lane].acked_seq]
+    def unsettled(self, lanes: Mapping[Lane, LaneState]) -> list[tuple[Lane, int, str]]:
+        """List the Acks that the store has not taken yet, with the digest of the batch that ends at each."""
+        return [
+            (lane, mark, self._digest_at(lane, mark))
+            for lane, mark in self._marks.items()
+            if mark > lanes[lane].acked_seq
+        ]
+
+    def _batch(self, lane: Lane, state: LaneState) -> SendBatch:
+        after = self._mark(lane, state)
+        stored = state.chain if after == state.acked_seq else ""
+        return SendBatch(lane, after, self._limits[lane], self._digest_at(lane, after) or stored)
+
+    def _digest_at(self, lane: Lane, seq: int) -> str:
+        head = self._heads.get(lane)
+        return head.digest if head is not None and head.seq == seq else ""
 
     def shut(self, reason: str, now: float) -> None:
         """Note that there is nothing to knock at the centre with."""
@@ -167,7 +189,14 @@ class Uplink:
         self._move(answer, now)
 
     def batch_answered(
-        self, first_seq: int, last_seq: int, lane: Lane, state: LaneState, answer: Answer, now: float
+        self,
+        first_seq: int,
+        last_seq: int,
+        lane: Lane,
+        state: LaneState,
+        answer: Answer,
+        now: float,
+        digest: str = "",
     ) -> None:
         """Take in the answer to a batch of a lane, whose state in the store is ``state``."""
         self._sent_at[lane] = now
@@ -177,12 +206,14 @@ class Uplink:
                 answer = Heard(0)
             case Acked(mark) if mark < first_seq:
                 answer = Unreachable(f"the centre acknowledged {mark} of the {lane.word} lane, less than it had")
-            case Acked(mark):
+            case Acked(mark, head):
+                self._heads[lane] = Head(mark, head or (digest if mark == last_seq else ""))
                 # Above what was sent, the centre's word is about records it cannot have from here.
                 self._marks[lane] = min(mark, last_seq)
                 self._limits[lane] = min(self._limits[lane] * 2, self._policy.limit)
                 self._holds.pop(lane, None)
             case Gap(expected) if state.acked_seq < expected < first_seq:
+                self._heads.pop(lane, None)
                 self._marks[lane] = expected - 1
             case Gap(expected):
                 self._hold(lane, now, _BEHIND.format(lane=lane.word, expected=expected, first=first_seq))

@@ -21,11 +21,21 @@ from edge_agent.answer import (
     read_status_answer,
 )
 from edge_agent.credential import Credential, UplinkError, check_url
+from edge_agent.identity import Signer
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
 from protocols.access import MAX_RULES_BYTES, PATH_RULES
-from protocols.sync import CONTENT_TYPE, MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Batch, encode_batch
+from protocols.sync import (
+    CONTENT_TYPE,
+    MAX_BATCH_BYTES,
+    PATH_BATCHES,
+    PATH_STATUS,
+    SIGN_KEY_HEADER,
+    Batch,
+    batch_digest,
+    encode_batch,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +75,7 @@ class UplinkClient:
         credential: Credential,
         store: Store,
         status: Callable[[], Mapping[str, Any]],
+        signer: Signer,
         *,
         policy: Policy | None = None,
         timeout_s: float = TIMEOUT_S,
@@ -74,6 +85,7 @@ class UplinkClient:
         """Prepare the link. Raises: UplinkError for an address on another machine."""
         self._url = check_url(url)
         self._credential = credential
+        self._signer = signer
         self._store = store
         self._status = status
         self._rules = rules
@@ -111,7 +123,11 @@ class UplinkClient:
             async with aiohttp.ClientSession(
                 self._url,
                 connector=aiohttp.TCPConnector(limit=1, ssl=tls or True),
-                headers={**self._credential.headers, "Accept-Encoding": "identity"},
+                headers={
+                    **self._credential.headers,
+                    SIGN_KEY_HEADER: self._signer.public,
+                    "Accept-Encoding": "identity",
+                },
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session:
@@ -153,9 +169,9 @@ class UplinkClient:
 
     async def _settle(self) -> None:
         """Delete what the centre has; a full disk may refuse that for a while."""
-        for lane, seq in self._core.unsettled(self._store.lanes()):
+        for lane, seq, chain in self._core.unsettled(self._store.lanes()):
             try:
-                await self._store.ack(lane, seq)
+                await self._store.ack(lane, seq, chain)
             except StoreError as error:
                 _log.warning("uplink: acknowledged records stay for now: %s", error)
 
@@ -173,23 +189,25 @@ class UplinkClient:
             raise StoreError(
                 f"{self._store.path}: the {lane.word} lane has nothing after {action.after_seq}, against its counts."
             )
-        batch = Batch(self._store.edge_id, self._store.epoch, lane, first_seq, records)
-        answer = await self._deliver(session, batch)
+        batch = Batch(self._store.edge_id, self._store.epoch, lane, first_seq, records, action.prev)
+        answer, digest = await self._deliver(session, batch)
         self._note_heard(answer)
         if isinstance(answer, Acked):
             self.last_ack_at = _now_ms()
         state = self._store.lanes()[lane]
-        self._core.batch_answered(first_seq, batch.last_seq, lane, state, answer, time.monotonic())
+        self._core.batch_answered(first_seq, batch.last_seq, lane, state, answer, time.monotonic(), digest)
 
-    async def _deliver(self, session: aiohttp.ClientSession, batch: Batch) -> Answer:
+    async def _deliver(self, session: aiohttp.ClientSession, batch: Batch) -> tuple[Answer, str]:
+        """Send a batch; give what was answered, and the digest under which the batch is known."""
         try:
-            body = await asyncio.to_thread(encode_batch, batch)
+            body = await asyncio.to_thread(encode_batch, batch, self._signer.sign)
         except ValueError as error:
-            return Broken(str(error))
+            return Broken(str(error)), ""
         if len(body) > MAX_BATCH_BYTES:
-            return TooLarge()
+            return TooLarge(), ""
         headers = {"Content-Type": CONTENT_TYPE}
-        return await self._post(session, PATH_BATCHES, read_batch_answer, data=body, headers=headers)
+        answer = await self._post(session, PATH_BATCHES, read_batch_answer, data=body, headers=headers)
+        return answer, batch_digest(body)
 
     async def _send_status(self, session: aiohttp.ClientSession) -> None:
         sent_at = _now_ms()

@@ -62,10 +62,14 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Records to delete up to a number; ``done`` gives the lane's acknowledged number."""
+    """Records to delete up to a number, and the digest of the batch that ends there.
+
+    Shape: ``done`` gives the lane's acknowledged number.
+    """
 
     lane: Lane
     seq: int
+    chain: str
     done: "Future[int]" = field(default_factory=Future)
 
 
@@ -231,8 +235,8 @@ class Writer:
         for lane, state in lanes.items():
             if state is not self.lanes[lane]:
                 connection.execute(
-                    "UPDATE lane SET next_seq = ?, acked_seq = ? WHERE lane = ?",
-                    (state.next_seq, state.acked_seq, int(lane)),
+                    "UPDATE lane SET next_seq = ?, acked_seq = ?, chain = ? WHERE lane = ?",
+                    (state.next_seq, state.acked_seq, state.chain, int(lane)),
                 )
         connection.execute("COMMIT")
         return answers, lanes
@@ -260,7 +264,7 @@ class Writer:
         first = request.records[0]
         oldest_at = state.oldest_at if state.pending else first.at if isinstance(first, Event) else first.taken_at
         count = len(request.records)
-        return LaneState(state.next_seq + count, state.acked_seq, state.pending + count, oldest_at)
+        return state._replace(next_seq=state.next_seq + count, pending=state.pending + count, oldest_at=oldest_at)
 
     def _ack(self, connection: sqlite3.Connection, state: LaneState, request: Ack) -> LaneState:
         if request.seq >= state.next_seq:
@@ -272,7 +276,7 @@ class Writer:
         lane = int(request.lane)
         connection.execute("DELETE FROM record WHERE lane = ? AND seq <= ?", (lane, request.seq))
         oldest_at = instant_of(connection, lane, request.seq + 1)
-        return LaneState(state.next_seq, request.seq, state.next_seq - 1 - request.seq, oldest_at)
+        return LaneState(state.next_seq, request.seq, state.next_seq - 1 - request.seq, oldest_at, request.chain)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection, opened anew after a fault of the disk."""

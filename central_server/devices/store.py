@@ -117,7 +117,9 @@ async def add_gateway(
 async def renew_secret(connection: AsyncConnection, edge_id: str, secret_hash: str) -> bool:
     """Give a gateway a new secret and let it in again; False if there is none of that id."""
     done = await connection.execute(
-        update(gateway).where(gateway.c.edge_id == edge_id).values(secret_hash=secret_hash, revoked_at=None)
+        update(gateway)
+        .where(gateway.c.edge_id == edge_id)
+        .values(secret_hash=secret_hash, revoked_at=None, sign_key=None)
     )
     return done.rowcount == 1
 

@@ -54,6 +54,26 @@ certificate = Table(
     at("revoked_at", nullable=True),
 )
 
+# Every key with which a gateway has ever signed: what is in the log stays provable when its box is exchanged.
+gateway_key = Table(
+    "gateway_key",
+    metadata,
+    to("gateway"),
+    Column("sign_key", String(64), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("gateway_id", "sign_key"),
+)
+
+# The stores a gateway has had; what is new comes from the newest of them alone.
+gateway_epoch = Table(
+    "gateway_epoch",
+    metadata,
+    to("gateway"),
+    Column("epoch", String(20), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("gateway_id", "epoch"),
+)
+
 device = Table(
     "device",
     metadata,

@@ -15,7 +15,7 @@ from central_server.errors import BadRequest, Forbidden, NotFound, NotSignedIn
 from central_server.rbac import system
 from central_server.schema import certificate, enrolment, gateway
 from central_server.sync.authority import Authority, Issued
-from central_server.sync.store import GatewayRow, find_gateway
+from central_server.sync.store import GatewayRow, find_gateway, pin_sign_key
 from protocols.enrolment import NAME, code_hash, make_code, read_code
 from protocols.errors import ProtocolError
 
@@ -78,8 +78,9 @@ async def enrol(db: Database, authority: Authority, told: Any, now: int, peer: s
         # Whoever had this name before is out: a gateway has one box.
         await _revoke_certificates(connection, gateway_id, now)
         await connection.execute(
-            update(gateway).where(gateway.c.id == gateway_id).values(sign_key=sign_key, revoked_at=None)
+            update(gateway).where(gateway.c.id == gateway_id).values(sign_key=None, revoked_at=None)
         )
+        await pin_sign_key(connection, gateway_id, sign_key, now)
         await _keep(connection, gateway_id, issued, now)
         await audit.note(
             connection, system("gateway"), "gateways.enrol", f"gateway:{edge_id}", serial=issued.serial, peer=peer

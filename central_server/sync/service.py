@@ -1,8 +1,10 @@
 """Take a gateway's batches: keep as received, acknowledge after the commit, once each."""
 
+import asyncio
 import hashlib
 import hmac
 import logging
+import re
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -13,19 +15,24 @@ from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import store
 from protocols.errors import ProtocolError
-from protocols.sync import Header, batch_header, is_edge_id
+from protocols.sync import Header, batch_header, decode_batch, is_edge_id
 
 log = logging.getLogger("central.sync")
 
 _SCHEME = "Gateway "
+_SIGN_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch; ``batch_id`` is None where all of it was here before."""
+    """What became of a batch; ``batch_id`` is None where all of it was here before.
+
+    Shape: ``head`` is the digest of the batch with which the lane's log ends at ``acked``; the next one names it.
+    """
 
     acked: int
     batch_id: int | None
+    head: str = ""
 
 
 def secret_hash(secret: str) -> str:
@@ -55,11 +62,21 @@ async def authenticate(db: Database, authorization: str) -> store.GatewayRow:
     return found
 
 
+async def with_sign_key(db: Database, gateway: store.GatewayRow, told: str) -> store.GatewayRow:
+    """Note the key with which a gateway of this machine signs, at the first word of it; from then on no other fits."""
+    if gateway.sign_key is not None or not _SIGN_KEY.fullmatch(told):
+        return gateway
+    async with db.write() as connection:
+        await store.pin_sign_key(connection, gateway.id, told, now_ms())
+        return await store.find_gateway(connection, gateway.edge_id) or gateway
+
+
 async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Taken:
     """Store a batch and move its lane's mark in one durable transaction.
 
-    Raises: BadRequest for broken bytes, Forbidden for another gateway's batch, Conflict with
-    ``expected`` where records before it are missing.
+    Raises: BadRequest for broken bytes; Forbidden for another gateway's batch, or one that its key
+    has not signed; Conflict with ``expected`` where records before it are missing, and where
+    another box or an older store speaks under this gateway's name.
     """
     try:
         header = batch_header(body)
@@ -73,7 +90,14 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
             caller=gateway.edge_id,
             edge_id=header.edge_id,
         )
+    if gateway.sign_key is not None and not header.is_signed_by(gateway.sign_key):
+        raise Forbidden(
+            "sync_bad_signature",
+            "The batch is not signed with the key of gateway '{edge_id}'. If it was exchanged, invite it again.",
+            edge_id=gateway.edge_id,
+        )
     try:
+        await _check_overlap(db, gateway, header, body)
         async with db.write() as connection:
             return await _store(connection, gateway, header, body)
     except IntegrityError:
@@ -90,7 +114,8 @@ async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header:
     before = await store.read_mark(connection, gateway.id, header)
     mark = before or 0
     if header.last_seq <= mark:
-        return Taken(mark, None)
+        return Taken(mark, None, await store.head_of(connection, gateway.id, header))
+    await _check_epoch(connection, gateway, header)
     if header.first_seq > mark + 1:
         raise Conflict(
             "sync_gap",
@@ -103,4 +128,62 @@ async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header:
             "sync_gap", "Another delivery of this lane is under way; go on from {expected}.", expected=mark + 1
         )
     batch_id = await store.append_batch(connection, gateway.id, header, body, mark + 1, now_ms())
-    return Taken(header.last_seq, batch_id)
+    return Taken(header.last_seq, batch_id, header.digest)
+
+
+async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> None:
+    """Compare what is here already with what comes again under the same numbers.
+
+    A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut.
+    Other records under the same numbers are another box's: a copy of this gateway's disk.
+
+    Raises: Conflict.
+    """
+    async with db.read() as connection:
+        logged = await store.logged_beside(connection, gateway.id, header)
+    if not logged or any(digest == header.digest for _, digest, _ in logged):
+        return
+    if await asyncio.to_thread(_contradicts, header, body, logged):
+        raise Conflict(
+            "sync_fork",
+            "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
+            "Shut out the copy, and invite the right one again with an empty store.",
+            edge_id=gateway.edge_id,
+            first=header.first_seq,
+        )
+
+
+def _contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]]) -> bool:
+    try:
+        mine = decode_batch(body)
+    except ProtocolError:
+        return False  # what cannot be read is set aside when it is expanded
+    for from_seq, _, other in logged:
+        try:
+            theirs = decode_batch(other)
+        except ProtocolError:
+            continue
+        first, last = max(from_seq, mine.first_seq), min(theirs.last_seq, mine.last_seq)
+        ours = mine.records[first - mine.first_seq : last - mine.first_seq + 1]
+        if ours != theirs.records[first - theirs.first_seq : last - theirs.first_seq + 1]:
+            return True
+    return False
+
+
+async def _check_epoch(connection: AsyncConnection, gateway: store.GatewayRow, header: Header) -> None:
+    """Take a store's first records as its beginning, and nothing new from a store that another has followed.
+
+    Raises: Conflict.
+    """
+    newest = await store.newest_epoch(connection, gateway.id)
+    if newest == str(header.epoch):
+        return
+    if await store.knows_epoch(connection, gateway.id, header.epoch):
+        raise Conflict(
+            "sync_fenced",
+            "Gateway '{edge_id}' has begun a newer store since: this one is an old copy or another box. Nothing of it is "
+            "taken. If it is the right one, invite the gateway again and let it begin an empty store.",
+            edge_id=gateway.edge_id,
+        )
+    if header.first_seq == 1:
+        await store.add_epoch(connection, gateway.id, header.epoch, now_ms())

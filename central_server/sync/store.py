@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import batch, gateway, lane_mark
+from central_server.schema import batch, gateway, gateway_epoch, gateway_key, lane_mark
 from protocols.sync import Header
 
 
@@ -19,14 +19,74 @@ class GatewayRow:
     site_id: int
     secret_hash: str
     is_revoked: bool
+    sign_key: str | None = None
 
 
 async def find_gateway(connection: AsyncConnection, edge_id: str) -> GatewayRow | None:
     query = select(
-        gateway.c.id, gateway.c.edge_id, gateway.c.site_id, gateway.c.secret_hash, gateway.c.revoked_at
+        gateway.c.id,
+        gateway.c.edge_id,
+        gateway.c.site_id,
+        gateway.c.secret_hash,
+        gateway.c.revoked_at,
+        gateway.c.sign_key,
     ).where(gateway.c.edge_id == edge_id)
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else GatewayRow(row[0], row[1], row[2], row[3], row[4] is not None)
+    return None if row is None else GatewayRow(row[0], row[1], row[2], row[3], row[4] is not None, row[5])
+
+
+async def pin_sign_key(connection: AsyncConnection, gateway_id: int, key: str, since: int) -> None:
+    """Note the key with which a gateway signs, if none is in force yet."""
+    done = await connection.execute(
+        update(gateway).where(gateway.c.id == gateway_id, gateway.c.sign_key.is_(None)).values(sign_key=key)
+    )
+    own = gateway_key.c
+    known = select(own.since).where(own.gateway_id == gateway_id, own.sign_key == key)
+    if done.rowcount == 1 and (await connection.execute(known)).scalar_one_or_none() is None:
+        await connection.execute(insert(gateway_key).values(gateway_id=gateway_id, sign_key=key, since=since))
+
+
+async def sign_keys(connection: AsyncConnection) -> dict[int, list[str]]:
+    """Give every key that each gateway has ever signed with."""
+    found: dict[int, list[str]] = {}
+    for row in await connection.execute(select(gateway_key.c.gateway_id, gateway_key.c.sign_key)):
+        found.setdefault(row[0], []).append(row[1])
+    return found
+
+
+async def newest_epoch(connection: AsyncConnection, gateway_id: int) -> str | None:
+    """Give the epoch of the store that a gateway has begun last."""
+    own = gateway_epoch.c
+    query = select(own.epoch).where(own.gateway_id == gateway_id).order_by(own.since.desc(), own.epoch).limit(1)
+    found: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def knows_epoch(connection: AsyncConnection, gateway_id: int, epoch: int) -> bool:
+    own = gateway_epoch.c
+    query = select(own.epoch).where(own.gateway_id == gateway_id, own.epoch == str(epoch))
+    return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
+async def add_epoch(connection: AsyncConnection, gateway_id: int, epoch: int, since: int) -> None:
+    await connection.execute(insert(gateway_epoch).values(gateway_id=gateway_id, epoch=str(epoch), since=since))
+
+
+async def head_of(connection: AsyncConnection, gateway_id: int, header: Header) -> str:
+    """Give the digest of the last batch in a lane's log."""
+    query = select(batch.c.digest).where(*_logged(gateway_id, header)).order_by(batch.c.from_seq.desc()).limit(1)
+    return str((await connection.execute(query)).scalar_one_or_none() or "")
+
+
+async def logged_beside(connection: AsyncConnection, gateway_id: int, header: Header) -> list[tuple[int, str, bytes]]:
+    """Give what of the log has records in common with a batch: first number that counts, digest and bytes."""
+    own = batch.c
+    query = (
+        select(own.from_seq, own.digest, own.body)
+        .where(*_logged(gateway_id, header), own.from_seq <= header.last_seq, own.last_seq >= header.first_seq)
+        .order_by(own.from_seq)
+    )
+    return [(row[0], row[1], bytes(row[2])) for row in await connection.execute(query)]
 
 
 async def read_mark(connection: AsyncConnection, gateway_id: int, header: Header) -> int | None:
@@ -68,6 +128,11 @@ async def append_batch(
     made = await connection.execute(insert(batch).values(values))
     key = made.inserted_primary_key
     return int(key[0]) if key else 0
+
+
+def _logged(gateway_id: int, header: Header) -> tuple[Any, ...]:
+    own = batch.c
+    return own.gateway_id == gateway_id, own.epoch == str(header.epoch), own.lane == int(header.lane)
 
 
 def _lane(gateway_id: int, header: Header) -> tuple[Any, ...]:

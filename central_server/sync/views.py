@@ -18,7 +18,7 @@ from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Policy, Route, is_local
 from protocols.access import PATH_RULES
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
-from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS
+from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, SIGN_KEY_HEADER
 
 EXPANDER = web.AppKey("EXPANDER", Expander)
 GATE = web.AppKey("GATE", asyncio.Semaphore)
@@ -40,7 +40,7 @@ async def post_batch(request: web.Request) -> web.Response:
         taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
     if taken.batch_id is not None:
         request.app[EXPANDER].wake()
-    return web.json_response({"acked": taken.acked})
+    return web.json_response({"acked": taken.acked, "head": taken.head})
 
 
 async def post_status(request: web.Request) -> web.Response:
@@ -118,7 +118,8 @@ async def _gateway(request: web.Request) -> GatewayRow:
             "sync_not_local",
             "Only a gateway of the same machine may come without a certificate. Others come by [gateways] listen.",
         )
-    return await service.authenticate(request.app[DB], request.headers.get("Authorization", ""))
+    found = await service.authenticate(request.app[DB], request.headers.get("Authorization", ""))
+    return await service.with_sign_key(request.app[DB], found, request.headers.get(SIGN_KEY_HEADER, ""))
 
 
 async def _body(request: web.Request, limit: int) -> bytes:

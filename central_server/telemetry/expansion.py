@@ -7,6 +7,7 @@ the log. One transaction expands one batch and marks it; a crash in between leav
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -26,6 +27,7 @@ from protocols.sync import Event, Reading, Series, decode_batch
 log = logging.getLogger("central.expansion")
 
 _RETRY_S = 5.0
+_LOOK_S = 10.0
 # The database is away or full: not the batch's fault, and worth another try.
 _PASSING = (OperationalError, InterfaceError)
 
@@ -55,7 +57,9 @@ class Expander:
                 log.exception("expansion failed; tried again in %.0f s", _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
                 continue
-            await self._wake.wait()
+            with suppress(TimeoutError):  # an import by hand puts batches into the log and cannot wake us
+                async with asyncio.timeout(_LOOK_S):
+                    await self._wake.wait()
 
     async def expand_next(self) -> bool:
         """Expand the next batch; False if there is none."""

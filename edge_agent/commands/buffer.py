@@ -1,14 +1,22 @@
 """``edge buffer``: what waits for the centre, with or without a running gateway."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
 
 from edge_agent.agent import lanes_json
-from edge_agent.commands.shell import WRONG, Json, ask, fail, has_store, out, print_json, say, settings_of
+from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
 from edge_agent.commands.table import lanes_table, records_table
+from edge_agent.config import Settings
+from edge_agent.credential import UplinkError
+from edge_agent.export import waiting_batches
+from edge_agent.identity import load_signer
 from edge_agent.live import iso_ms
-from edge_agent.store_file import StoreError, peek_records, read_lanes
+from edge_agent.store_file import ASIDE, StoreError, find_faults, peek_records, read_lanes
+from protocols.export import write_export
 from protocols.sync import Lane, Reading, Record
 
 app = typer.Typer(help="What waits for the centre.", no_args_is_help=True)
@@ -44,11 +52,9 @@ def peek(
     as_json: Json = False,
 ) -> None:
     """Show the oldest records that wait in a lane; nothing is taken out."""
-    settings = settings_of(ctx, as_json=as_json)
     if lane not in _LANES:
         fail(f"there is no lane '{lane}'. There are: {', '.join(_LANES)}.", WRONG, as_json=as_json)
-    if not has_store(settings, as_json=as_json):
-        fail(f"there is no store at {settings.store_path} yet; 'edge run' makes it.", as_json=as_json)
+    settings = _settings_with_store(ctx, as_json=as_json)
     try:
         rows = [_record(seq, record) for seq, record in peek_records(settings.store_path, _LANES[lane], limit)]
     except StoreError as error:
@@ -60,6 +66,74 @@ def peek(
         out.print(say(f"Nothing waits in the {lane} lane: the centre has it all."))
         return
     out.print(records_table(rows))
+
+
+@app.command("verify")
+def verify(ctx: typer.Context, as_json: Json = False) -> None:
+    """Look at every page and record of the store; 1 if anything is wrong. Takes a minute for a large one."""
+    settings = _settings_with_store(ctx, as_json=as_json)
+    try:
+        faults = find_faults(settings.store_path)
+    except StoreError as error:
+        fail(str(error), WRONG, as_json=as_json)
+    if as_json:
+        print_json({"ok": not faults, "faults": faults})
+    elif faults:
+        for fault in faults:
+            err.print(fault, markup=False)
+        err.print(say(f"{settings.store_path}: the store is damaged (see above). {ASIDE}"), markup=False)
+    else:
+        out.print(say("Every page and every record of the store is whole."))
+    if faults:
+        raise typer.Exit(NO)
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Where to write; 'central sync import' takes it.")],
+    lane: Annotated[list[str] | None, typer.Option("--lane", help="Default: all of them.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write what waits as signed batches into a file, to be carried to the centre; nothing is taken out."""
+    settings = _settings_with_store(ctx, as_json=as_json)
+    for name in lane or ():
+        if name not in _LANES:
+            fail(f"there is no lane '{name}'. There are: {', '.join(_LANES)}.", WRONG, as_json=as_json)
+    lanes = [_LANES[name] for name in lane or _LANES]
+    count = 0
+
+    def step(records: int) -> None:
+        nonlocal count
+        count += records
+        bars.update(bar, completed=count)
+
+    try:
+        waiting = read_lanes(settings.store_path)
+        with Progress(console=err, disable=as_json, transient=True) as bars, file.open("xb") as to:
+            bar = bars.add_task("", total=sum(waiting[each].pending for each in lanes))
+            for piece in write_export(waiting_batches(settings.store_path, lanes, load_signer(settings.data), step)):
+                to.write(piece)
+            to.flush()
+            os.fsync(to.fileno())
+    except (StoreError, UplinkError) as error:
+        file.unlink(missing_ok=True)
+        fail(str(error), WRONG, as_json=as_json)
+    except FileExistsError:
+        fail(f"{file} is there already. Name another file, or move it away.", WRONG, as_json=as_json)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}. Name another file, or make room.", WRONG, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "file": str(file), "records": count})
+    else:
+        out.print(say(f"{count} records are in {file}. At the centre: central sync import {file.name}"), markup=False)
+
+
+def _settings_with_store(ctx: typer.Context, *, as_json: bool) -> Settings:
+    settings = settings_of(ctx, as_json=as_json)
+    if not has_store(settings, as_json=as_json):
+        fail(f"there is no store at {settings.store_path} yet; 'edge run' makes it.", as_json=as_json)
+    return settings
 
 
 def _record(seq: int, record: Record) -> dict[str, Any]:

@@ -223,7 +223,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path) 
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"edge\.db: .*version 99.*up to 2; nothing was changed.*Install"):
+    with pytest.raises(StoreError, match=r"edge\.db: .*version 99.*up to 3; nothing was changed.*Install"):
         await Store.open(path, "gw-1")
     with pytest.raises(StoreError, match="version 99"):
         read_lanes(path)

@@ -1,7 +1,8 @@
 """The uplink's decisions, on a clock and a network of the test's own."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def test_a_batch_follows_the_last_ack_even_before_the_store_has_taken_it() -> No
     first = sends(uplink, states)
     assert first == SendBatch(Lane.BILLING, 0, 100)
     answer(uplink, states, first, Acked(100))
-    assert uplink.unsettled(states) == [(Lane.BILLING, 100)]
+    assert uplink.unsettled(states) == [(Lane.BILLING, 100, "")]
     assert sends(uplink, states) == SendBatch(Lane.BILLING, 100, 100)
     assert uplink.unsettled(lanes(billing=(250, 100))) == []
 
@@ -107,7 +108,9 @@ def test_an_ack_counts_only_for_what_was_sent() -> None:
     uplink = online()
     states = lanes(billing=(250, 0))
     answer(uplink, states, sends(uplink, states), Acked(220))
-    assert uplink.unsettled(states) == [(Lane.BILLING, 100)], "of 101 to 220 the centre has heard from somebody else"
+    assert uplink.unsettled(states) == [(Lane.BILLING, 100, "")], (
+        "of 101 to 220 the centre has heard from somebody else"
+    )
 
 
 def test_an_ack_of_what_the_store_never_had_holds_the_lane_and_deletes_nothing() -> None:
@@ -233,14 +236,24 @@ class Centre:
 
     def __init__(self) -> None:
         self.kept: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        self.ends: dict[Lane, dict[int, str]] = {lane: {0: ""} for lane in Lane}
+        self.unlinked = 0
 
-    def take(self, lane: Lane, numbers: Iterable[int]) -> Answer:
-        kept = self.kept[lane]
+    def take(self, lane: Lane, numbers: Iterable[int], prev: str) -> Answer:
+        kept, ends = self.kept[lane], self.ends[lane]
         numbers = list(numbers)
         if numbers[0] > len(kept) + 1:
             return Gap(len(kept) + 1)
-        kept += [number for number in numbers if number > len(kept)]
-        return Acked(len(kept))
+        if numbers[-1] > len(kept):
+            # What comes again with more behind it is linked by its contents, everything else by prev.
+            self.unlinked += numbers[0] == len(kept) + 1 and prev != ends[len(kept)]
+            kept += [number for number in numbers if number > len(kept)]
+            ends[len(kept)] = digest_of(numbers, prev)
+        return Acked(len(kept), ends[len(kept)])
+
+
+def digest_of(numbers: Sequence[int], prev: str) -> str:
+    return sha256(f"{prev} {numbers[0]}-{numbers[-1]}".encode()).hexdigest()
 
 
 @settings(max_examples=150, deadline=None)
@@ -256,6 +269,7 @@ def test_everything_arrives_once_and_in_order_whatever_the_network_does(
     uplink, centre, now = Uplink(POLICY, chance.random), Centre(), 0.0
     last = dict.fromkeys(Lane, 0)
     acked = dict.fromkeys(Lane, 0)
+    chains = dict.fromkeys(Lane, "")
     for turn in range(4000):
         for lane, end in ends.items():  # records keep coming while the network plays up
             last[lane] = min(end, last[lane] + chance.randrange(40))
@@ -263,11 +277,13 @@ def test_everything_arrives_once_and_in_order_whatever_the_network_does(
             uplink = Uplink(POLICY, chance.random)
         if turn == 300:
             trouble = 0.0
-        states = {lane: LaneState(last[lane] + 1, acked[lane], last[lane] - acked[lane], None) for lane in Lane}
-        for lane, mark in uplink.unsettled(states):
+        states = {
+            lane: LaneState(last[lane] + 1, acked[lane], last[lane] - acked[lane], None, chains[lane]) for lane in Lane
+        }
+        for lane, mark, chain in uplink.unsettled(states):
             if chance.random() >= trouble:  # else the disk is full just now
                 assert mark <= len(centre.kept[lane]), "nothing is deleted that the centre does not have"
-                acked[lane] = mark
+                acked[lane], chains[lane] = mark, chain
         match uplink.next(states, now):
             case Rest(seconds):
                 if acked == last and all(last[lane] == end for lane, end in ends.items()):
@@ -275,16 +291,18 @@ def test_everything_arrives_once_and_in_order_whatever_the_network_does(
                 now += min(seconds, 5)
             case SendStatus():
                 uplink.status_answered(Unreachable("lost") if chance.random() < trouble else Heard(1), now)
-            case SendBatch(lane, after_seq, limit):
+            case SendBatch(lane, after_seq, limit, prev):
                 numbers = range(after_seq + 1, min(after_seq + limit, last[lane]) + 1)
                 reply: Answer = Unreachable("lost on the way")
                 if chance.random() >= trouble:
-                    reply = centre.take(lane, numbers)
+                    reply = centre.take(lane, numbers, prev)
                 if chance.random() < trouble:
                     reply = chance.choice(
                         [Unreachable("the answer was lost"), Busy(1, "busy"), TooLarge(), Broken("cut")]
                     )
-                uplink.batch_answered(numbers[0], numbers[-1], lane, states[lane], reply, now)
+                digest = digest_of(numbers, prev)
+                uplink.batch_answered(numbers[0], numbers[-1], lane, states[lane], reply, now, digest)
     assert acked == {lane: ends.get(lane, 0) for lane in Lane}, "the backlog drains once the network is well"
     for lane, end in ends.items():
         assert centre.kept[lane] == list(range(1, end + 1))
+    assert centre.unlinked == 0, "every batch names the one before it"

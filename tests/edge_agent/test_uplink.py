@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.credential import Secret, UplinkError
+from edge_agent.identity import Signer
 from edge_agent.store import Store
 from edge_agent.sync import Policy
 from edge_agent.uplink import UplinkClient
@@ -22,6 +24,8 @@ POWER = Series("em-1", "powerTotal", "W")
 QUICK = Policy(limit=500, status_s=0.1, touch_s=0.01, pace_s=0.02, backoff_s=0.02, backoff_most_s=0.1, refused_s=0.2)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+SIGNER = Signer(KEY.public_key().public_bytes_raw().hex(), KEY.sign)
 
 
 def readings(first: int, count: int) -> list[Record]:
@@ -105,7 +109,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 async def running(
     centre: Centre, store: Store, policy: Policy = QUICK, timeout_s: float = 5
 ) -> AsyncIterator[UplinkClient]:
-    client = UplinkClient(centre.url, Secret("gw-1", "s3cret"), store, lambda: {"edge_id": "gw-1"}, policy=policy, timeout_s=timeout_s)
+    status = {"edge_id": "gw-1"}
+    credential = Secret("gw-1", "s3cret")
+    client = UplinkClient(centre.url, credential, store, lambda: status, SIGNER, policy=policy, timeout_s=timeout_s)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(client.run())
         yield client
@@ -307,4 +313,4 @@ async def test_big_events_fit_into_batches(centre: Centre, store: Store) -> None
 
 async def test_another_machine_is_refused(store: Store) -> None:
     with pytest.raises(UplinkError, match="another machine"):
-        UplinkClient("http://10.0.0.1:8470", Secret("gw-1", "s3cret"), store, dict)
+        UplinkClient("http://10.0.0.1:8470", Secret("gw-1", "s3cret"), store, dict, SIGNER)

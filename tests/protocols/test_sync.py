@@ -1,8 +1,11 @@
 """A batch arrives as it was sent or not at all."""
 
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +40,11 @@ batches = st.builds(
     st.sampled_from(Lane),
     st.integers(1, 2**40),
     st.lists(st.one_of(readings, events), min_size=1, max_size=30).map(tuple),
+    st.one_of(st.just(""), st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
 )
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+PUBLIC = KEY.public_key().public_bytes_raw().hex()
+SIGNATURE = range(36, 100)
 
 
 def minute_batch(count: int = 600) -> Batch:
@@ -57,12 +64,36 @@ def test_every_record_arrives_exactly_as_it_was_sent(batch: Batch) -> None:
 
 
 @given(batches, st.data())
-def test_a_batch_with_one_flipped_bit_is_refused(batch: Batch, data: st.DataObject) -> None:
-    wire = bytearray(encode_batch(batch))
+def test_a_signed_batch_with_one_flipped_bit_is_refused(batch: Batch, data: st.DataObject) -> None:
+    wire = bytearray(encode_batch(batch, KEY.sign))
+    assert batch_header(bytes(wire)).is_signed_by(PUBLIC)
     bit = data.draw(st.integers(0, 8 * len(wire) - 1))
     wire[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(ProtocolError):
-        decode_batch(bytes(wire))
+    if SIGNATURE.start <= bit // 8 < SIGNATURE.stop:
+        assert not batch_header(bytes(wire)).is_signed_by(PUBLIC)
+    else:
+        with pytest.raises(ProtocolError):
+            decode_batch(bytes(wire))
+
+
+def test_only_the_gateways_own_key_signs_and_only_batches() -> None:
+    header = batch_header(encode_batch(minute_batch(), KEY.sign))
+    other = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+    assert header.is_signed_by(PUBLIC)
+    assert not header.is_signed_by(other.public_key().public_bytes_raw().hex())
+    assert not header._replace(signature=KEY.sign(bytes.fromhex(header.digest))).is_signed_by(PUBLIC)
+    unsigned = batch_header(encode_batch(minute_batch()))
+    assert (unsigned.signature, unsigned.is_signed_by(PUBLIC), unsigned.digest) == (b"", False, header.digest)
+    for key in ("", "ab", "zz" * 32):
+        assert not header.is_signed_by(key)
+
+
+def test_a_batch_of_the_versions_before_is_still_read() -> None:
+    """The centre's log has them; their layout had neither signature nor prev."""
+    rest = encode_batch(minute_batch(3))[100:]
+    old = b"GHB1" + sha256(rest).digest() + rest
+    assert decode_batch(old) == minute_batch(3)
+    assert batch_header(old)[-2:] == ("", b"")
 
 
 def test_a_batch_cut_at_any_byte_is_refused() -> None:
@@ -74,11 +105,9 @@ def test_a_batch_cut_at_any_byte_is_refused() -> None:
 
 @given(st.binary(max_size=300))
 def test_bytes_of_a_stranger_are_refused_by_the_header_and_by_the_columns(junk: bytes) -> None:
-    from hashlib import sha256
-
-    for rest in (junk, encode_batch(minute_batch(1))[36:80] + junk):
+    for rest in (junk, encode_batch(minute_batch(1))[100:144] + junk):
         with pytest.raises(ProtocolError):
-            decode_batch(b"GHB1" + sha256(rest).digest() + rest)
+            decode_batch(b"GHB2" + sha256(rest).digest() + bytes(64) + rest)
 
 
 def test_the_header_names_the_batch_without_unpacking_it() -> None:
@@ -98,12 +127,8 @@ def test_a_register_read_each_minute_travels_in_under_a_byte_a_reading() -> None
 
 
 def test_a_small_body_that_unpacks_into_gigabytes_is_refused() -> None:
-    from hashlib import sha256
-
-    import zstandard
-
     wire = encode_batch(minute_batch(1))
-    length = int.from_bytes(wire[36:38], "little")
-    rest = wire[36 : 38 + length] + zstandard.ZstdCompressor().compress(bytes(64 * 1024 * 1024))
+    length = int.from_bytes(wire[100:102], "little")
+    rest = wire[100 : 102 + length] + zstandard.ZstdCompressor().compress(bytes(64 * 1024 * 1024))
     with pytest.raises(ProtocolError, match="unpack to"):
-        decode_batch(b"GHB1" + sha256(rest).digest() + rest)
+        decode_batch(b"GHB2" + sha256(rest).digest() + bytes(64) + rest)

@@ -1,4 +1,4 @@
-"""Gateways' certificates, one-time codes and the keys with which they sign."""
+"""Gateways' certificates, one-time codes, the keys with which they sign, and the stores they had."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,4 +27,22 @@ def upgrade() -> None:
         sa.Column("issued_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger()),
+    )
+    op.create_table(
+        "gateway_key",
+        sa.Column("gateway_id", _Key, sa.ForeignKey("gateway.id"), nullable=False),
+        sa.Column("sign_key", sa.String(64), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("gateway_id", "sign_key"),
+    )
+    op.create_table(
+        "gateway_epoch",
+        sa.Column("gateway_id", _Key, sa.ForeignKey("gateway.id"), nullable=False),
+        sa.Column("epoch", sa.String(20), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("gateway_id", "epoch"),
+    )
+    op.execute(
+        "INSERT INTO gateway_epoch (gateway_id, epoch, since) "
+        "SELECT gateway_id, epoch, min(received_at) FROM batch GROUP BY gateway_id, epoch"
     )

@@ -26,7 +26,7 @@ from central_server.sync.enrolment import CODE_MS, new_code
 from edge_agent.certificate import Certificate
 from edge_agent.credential import UplinkError
 from edge_agent.enrolment import enrol, renew
-from edge_agent.identity import keep_certificate, load_identity, pending_request, trusting
+from edge_agent.identity import keep_certificate, load_identity, load_signer, pending_request, trusting
 from edge_agent.store import Store
 from edge_agent.sync import Policy
 from edge_agent.uplink import UplinkClient
@@ -92,7 +92,12 @@ async def test_a_gateway_enrols_once_delivers_and_its_keys_stay_its_own(door: Do
     assert modes == dict.fromkeys(("tls.pem", "authority.pem", "sign.key"), 0o600)
     async with await Store.open(tmp_path / "edge.db", "gw-1") as store:
         client = UplinkClient(
-            door.url, Certificate(tmp_path, "gw-1", utc), store, lambda: {"edge_id": "gw-1"}, policy=QUICK
+            door.url,
+            Certificate(tmp_path, "gw-1", utc),
+            store,
+            lambda: {"edge_id": "gw-1"},
+            load_signer(tmp_path),
+            policy=QUICK,
         )
         running = asyncio.create_task(client.run())
         await store.append(Lane.BILLING, [Reading(ENERGY, now_ms(), Decimal("1.5"), Quality.GOOD)])

@@ -1,14 +1,15 @@
 import asyncio
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from central_server.devices.service import revoke
 from central_server.errors import BadRequest, CentralError, Conflict, Forbidden, NotSignedIn
-from central_server.sync.service import authenticate, take_batch
+from central_server.sync.service import authenticate, take_batch, with_sign_key
 from central_server.sync.store import GatewayRow
-from protocols.sync import Lane, decode_batch
+from protocols.sync import Batch, Lane, batch_header, decode_batch, encode_batch
 from tests.central_server.lake import Lake, batch_of, energies
 
 
@@ -83,6 +84,56 @@ async def test_two_gateways_have_marks_of_their_own(lake: Lake, gateway: Gateway
     assert await take(lake, other, batch_of(energies(1, 2), edge_id="gw-2")) == 2
 
 
+async def test_other_records_under_the_same_numbers_are_a_copy_of_the_box_and_change_nothing(
+    lake: Lake, gateway: GatewayRow
+) -> None:
+    await take(lake, gateway, batch_of(energies(1, 5)))
+    for body in (batch_of(energies(100, 3), first_seq=3), batch_of(energies(100, 9), first_seq=4)):
+        with pytest.raises(Conflict) as caught:
+            await take(lake, gateway, body)
+        assert caught.value.key == "sync_fork"
+    assert len(await lake.rows("batch")) == 1
+    assert await take(lake, gateway, batch_of(energies(1, 8))) == 8
+
+
+async def test_an_older_store_brings_nothing_new_once_another_has_begun(lake: Lake, gateway: GatewayRow) -> None:
+    await take(lake, gateway, batch_of(energies(1, 5)))
+    await take(lake, gateway, batch_of(energies(1, 2), epoch=8))
+    assert await take(lake, gateway, batch_of(energies(1, 5))) == 5  # heard already: no harm in saying so
+    with pytest.raises(Conflict) as caught:
+        await take(lake, gateway, batch_of(energies(6, 1), first_seq=6))
+    assert caught.value.key == "sync_fenced"
+    assert await take(lake, gateway, batch_of(energies(3, 1), first_seq=3, epoch=8)) == 3
+
+
+async def test_what_the_gateways_key_has_not_signed_is_refused(lake: Lake, gateway: GatewayRow) -> None:
+    key, thief = (Ed25519PrivateKey.from_private_bytes(seed * 32) for seed in (b"k", b"t"))
+    public = key.public_key().public_bytes_raw().hex()
+    batch = Batch("gw-1", 2**63, Lane.BILLING, 1, energies(1, 5))
+    known = await with_sign_key(lake.db, gateway, public)
+    for body in (encode_batch(batch), encode_batch(batch, thief.sign)):
+        with pytest.raises(Forbidden) as caught:
+            await take(lake, known, body)
+        assert caught.value.key == "sync_bad_signature"
+    assert await lake.rows("batch") == []
+    assert await take(lake, known, encode_batch(batch, key.sign)) == 5
+    # The first word about the key is the last: who has the secret alone cannot bring another.
+    other = thief.public_key().public_bytes_raw().hex()
+    assert (await with_sign_key(lake.db, gateway, other)).sign_key == public
+    await lake.invite("gw-1")
+    (row,) = await lake.rows("gateway")
+    assert row.sign_key is None
+
+
+async def test_an_acknowledgement_names_the_batch_with_which_the_log_ends(lake: Lake, gateway: GatewayRow) -> None:
+    first, more = batch_of(energies(1, 5)), batch_of(energies(6, 2), first_seq=6)
+    assert (await take_batch(lake.db, gateway, first)).head == batch_header(first).digest
+    assert (await take_batch(lake.db, gateway, more)).head == batch_header(more).digest
+    for again in (first, batch_of(energies(2, 3), first_seq=2)):
+        taken = await take_batch(lake.db, gateway, again)
+        assert (taken.acked, taken.head, taken.batch_id) == (7, batch_header(more).digest, None)
+
+
 async def test_a_batch_of_another_gateway_is_refused(lake: Lake, gateway: GatewayRow) -> None:
     await lake.invite("gw-2")
     with pytest.raises(Forbidden) as caught:
@@ -102,11 +153,13 @@ async def test_a_cut_batch_is_refused_at_every_length(lake: Lake, gateway: Gatew
 
 
 async def test_a_flipped_bit_is_refused_wherever_it_is(lake: Lake, gateway: GatewayRow) -> None:
-    body = batch_of(energies(1, 3))
+    key = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+    gateway = await with_sign_key(lake.db, gateway, key.public_key().public_bytes_raw().hex())
+    body = encode_batch(Batch("gw-1", 2**63, Lane.BILLING, 1, energies(1, 3)), key.sign)
     for position in range(len(body) * 8):
         flipped = bytearray(body)
         flipped[position // 8] ^= 1 << position % 8
-        with pytest.raises(BadRequest):
+        with pytest.raises((BadRequest, Forbidden)):
             await take(lake, gateway, bytes(flipped))
     assert await lake.rows("batch") == []
 

@@ -37,7 +37,7 @@ async def counted(centre: Centre) -> list[int]:
 async def test_a_batch_is_acknowledged_stored_as_it_came_and_expanded(centre: Centre, gateway: Gateway) -> None:
     body = gateway.batch(Lane.BILLING, 1, *readings(1, 3))
     answer = await gateway.deliver(body)
-    assert (answer.status, answer.json) == (200, {"acked": 3})
+    assert (answer.status, answer.json["acked"]) == (200, 3)
     (stored,) = await centre.rows("batch")
     assert (stored.body, stored.epoch, stored.lane) == (body, str(2**64 - 1), 2)
     assert await counted(centre) == [1, 2, 3]
@@ -47,7 +47,7 @@ async def test_a_batch_is_acknowledged_stored_as_it_came_and_expanded(centre: Ce
 async def test_a_replayed_batch_is_counted_once(centre: Centre, gateway: Gateway) -> None:
     body = gateway.batch(Lane.BILLING, 1, *readings(1, 5))
     answers = [await gateway.deliver(body) for _ in range(3)]
-    assert [(answer.status, answer.json) for answer in answers] == [(200, {"acked": 5})] * 3
+    assert [(answer.status, answer.json["acked"]) for answer in answers] == [(200, 5)] * 3
     assert len(await centre.rows("batch")) == 1
     assert await counted(centre) == [1, 2, 3, 4, 5]
 
@@ -62,7 +62,7 @@ async def test_a_batch_delivered_twice_at_the_same_moment_is_counted_once(centre
 async def test_of_an_overlapping_batch_only_the_new_counts(centre: Centre, gateway: Gateway) -> None:
     await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
     answer = await gateway.deliver(gateway.batch(Lane.BILLING, 2, *readings(2, 4)))
-    assert answer.json == {"acked": 5}
+    assert answer.json["acked"] == 5
     assert await counted(centre) == [1, 2, 3, 4, 5]
     assert [(row.first_seq, row.from_seq, row.last_seq) for row in await centre.rows("batch")] == [(1, 1, 3), (2, 4, 5)]
 
@@ -77,21 +77,21 @@ async def test_a_gap_is_answered_with_what_is_expected(centre: Centre, gateway: 
 
 async def test_lanes_and_epochs_count_for_themselves(centre: Centre, gateway: Gateway) -> None:
     await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 2)))
-    assert (await gateway.deliver(gateway.batch(Lane.TELEMETRY, 1, *readings(1, 1)))).json == {"acked": 1}
+    assert (await gateway.deliver(gateway.batch(Lane.TELEMETRY, 1, *readings(1, 1)))).json["acked"] == 1
     gateway.epoch = 1
-    assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))).json == {"acked": 1}
+    assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))).json["acked"] == 1
     assert len(await counted(centre)) == 4
 
 
 async def test_two_gateways_count_for_themselves(centre: Centre, gateway: Gateway) -> None:
     other = await centre.gateway("gw-2")
     for each in (gateway, other):
-        assert (await each.deliver(each.batch(Lane.BILLING, 1, *readings(1, 2)))).json == {"acked": 2}
+        assert (await each.deliver(each.batch(Lane.BILLING, 1, *readings(1, 2)))).json["acked"] == 2
     assert len(await counted(centre)) == 4
     assert len(await centre.rows("device")) == 2, "the same name at two gateways is two devices"
 
 
-@pytest.mark.parametrize("flip", [0, 10, 36, 60, -1])
+@pytest.mark.parametrize("flip", [0, 10, 100, 124, -1])
 async def test_a_broken_body_is_refused_and_leaves_nothing(centre: Centre, gateway: Gateway, flip: int) -> None:
     body = bytearray(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
     body[flip] ^= 1
@@ -200,7 +200,7 @@ async def test_a_database_that_cannot_store_is_no_acknowledgement(centre: Centre
     assert "Retry-After" in answer.headers
     async with centre.db.write() as connection:
         await connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO batch")
-    assert (await gateway.deliver(body)).json == {"acked": 1}, "the mark did not move without the batch"
+    assert (await gateway.deliver(body)).json["acked"] == 1, "the mark did not move without the batch"
 
 
 async def test_a_status_makes_its_devices_and_is_kept(centre: Centre, gateway: Gateway) -> None:

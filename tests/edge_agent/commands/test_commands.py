@@ -1,6 +1,7 @@
 """Every command as a new user would try it: with and without a gateway, right and wrong."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sqlite3
 import sys
 import tempfile
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from typer.testing import CliRunner, Result
 
 from edge_agent.cli import app
 from edge_agent.commands.shell import out
+from edge_agent.config import load_settings
+from edge_agent.identity import load_signer
+from edge_agent.store import Store
+from protocols.export import read_export
+from protocols.quantity import Quality
+from protocols.sync import Lane, Reading, Series, batch_header, decode_batch
 from tests.edge_agent.site import SITE, Site, open_site
 from tests.edge_agent.test_config import GOOD
 
@@ -326,3 +334,28 @@ async def test_the_simulator_writes_settings_that_are_right_and_writes_them_agai
         assert await process.wait() == 0, "SIGTERM is a good end"
     done = edge("config", "check", str(tmp_path / "written.toml"))
     assert (done.exit_code, "2 buses, 4 devices" in done.stdout) == (0, True), done.stderr
+
+
+async def test_what_waits_is_exported_once_and_the_store_is_proved(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text(GOOD)
+    settings = load_settings(file)
+    settings.data.mkdir(mode=0o700)
+    async with await Store.open(settings.store_path, settings.edge_id, window_s=0) as store:
+        series = Series("em-1", "energyImportTotal", "kWh")
+        await store.append(Lane.BILLING, [Reading(series, n, Decimal(n), Quality.GOOD) for n in range(30)])
+    carried = tmp_path / "carried.ghx"
+    args = ("-c", str(file), "buffer", "export", str(carried))
+    done = edge(*args)
+    assert (done.exit_code, "30 records are in" in done.stdout, "central sync import" in done.stdout) == (0, True, True)
+    (body,) = read_export(io.BytesIO(carried.read_bytes()).read)
+    assert len(decode_batch(body).records) == 30
+    assert batch_header(body).is_signed_by(load_signer(settings.data).public)
+    assert (edge(*args).exit_code, "is there already" in edge(*args).stderr) == (2, True)
+    assert edge(*args[:-1], str(tmp_path / "b.ghx"), "--lane", "bills").exit_code == 2
+    assert edge("-c", str(file), "buffer", "verify").exit_code == 0
+    with sqlite3.connect(settings.store_path) as connection:
+        connection.execute("DELETE FROM record WHERE seq = 7")
+    connection.close()
+    done = edge("-c", str(file), "buffer", "verify", "--json")
+    assert (done.exit_code, "the billing lane holds 29 records" in json.loads(done.stdout)["faults"][0]) == (1, True)

@@ -1,0 +1,63 @@
+"""``central sync``: take batches that were carried by hand, and prove the log."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from central_server.command import NO, Json, on_database
+from central_server.config import Config
+from central_server.db import Database
+from central_server.sync.proof import Proof, prove
+from central_server.sync.usb import Imported, import_file
+
+sync_app = typer.Typer(help="The log of the gateways' signed batches.", no_args_is_help=True)
+
+
+@sync_app.command("import")
+def take(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file that 'edge buffer export' has written.")],
+    as_json: Json = False,
+) -> None:
+    """Take batches carried by hand, by the rules of the network; the same file twice changes nothing."""
+
+    async def work(_: Config, db: Database) -> Imported:
+        size = file.stat().st_size if file.is_file() else 0
+        with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bars:
+            bar = bars.add_task("batches", total=size)
+            return await import_file(db, file, lambda read: bars.update(bar, completed=read))
+
+    found = on_database(ctx, work, as_json)
+    if as_json:
+        told = {"batches": found.batches, "new": found.new, "records": found.records, "refused": found.refused}
+        typer.echo(json.dumps({"ok": not found.refused, **told}, ensure_ascii=False))
+    else:
+        typer.echo(f"{found.batches} batches, {found.new} of them new with {found.records} records.")
+        for reason in found.refused:
+            typer.echo(f"central: {reason}", err=True)
+    if found.refused:
+        raise typer.Exit(NO)
+
+
+@sync_app.command("verify")
+def verify(ctx: typer.Context, as_json: Json = False) -> None:
+    """Prove the whole log: every batch whole, signed, and none missing, moved or put between; 1 if not."""
+
+    async def work(_: Config, db: Database) -> Proof:
+        return await prove(db)
+
+    found = on_database(ctx, work, as_json)
+    if as_json:
+        told = {"batches": found.batches, "records": found.records, "signed": found.signed, "faults": found.faults}
+        typer.echo(json.dumps({"ok": not found.faults, **told}, ensure_ascii=False))
+    else:
+        for fault in found.faults:
+            typer.echo(f"central: {fault}", err=True)
+        end = f"{len(found.faults)} faults." if found.faults else "Every one fits."
+        typer.echo(f"{found.batches} batches with {found.records} records, {found.signed} signed. {end}")
+    if found.faults:
+        raise typer.Exit(NO)
