@@ -41,6 +41,7 @@ class Options:
     preamble: int | None = None
     key_file: Path | None = None  # the device's own key, 0600
     is_installing: bool = False  # a new device that is to be given the key in ``key_file``
+    memory: Path | None = None  # where a sensor's counter is kept over a restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Driver(ABC):
         outside its range or the order has expired; otherwise as ``read``.
         """
         known = self.profile.point(point)
-        if (reason := _write_complaint(self.profile, known, value, order, self.bus.clock())) is not None:
+        if (reason := write_complaint(self.profile, known, value, order, self.bus.clock())) is not None:
             raise DeviceRefused(reason)
         await self._write(known, value, order)
 
@@ -182,7 +183,8 @@ class Driver(ABC):
         """Take an answer apart; each point with its quantity in the profile's unit and its bytes."""
 
 
-def _write_complaint(profile: Profile, point: Point, value: Decimal, order: WriteOrder, now: datetime) -> str | None:
+def write_complaint(profile: Profile, point: Point, value: Decimal, order: WriteOrder, now: datetime) -> str | None:
+    """Say why a point may not be written with a value; None where it may."""
     if profile.kind == "lift":
         return "a lift is read and never written"
     if point.write is None:

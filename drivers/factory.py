@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 
+from drivers.access.ble_lock import BleLock
 from drivers.access.modbus import ModbusDoor
 from drivers.access.osdp import OsdpDoor
 from drivers.base import Driver, Options
+from drivers.bus.ble import BleBus
 from drivers.bus.exchange import Clock, utc_now
 from drivers.bus.modbus import ModbusTcpBus
 from drivers.bus.osdp import OsdpBus
 from drivers.bus.owner import Bus
 from drivers.bus.serial_line import SerialBus
-from drivers.bus.settings import BusSettings, OsdpSettings, TcpSettings
+from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, TcpSettings
 from drivers.elevator.modbus import ModbusElevator
 from drivers.errors import ProfileError
 from drivers.meter.cjt188 import Cjt188Meter
@@ -19,15 +21,21 @@ from drivers.meter.iec62056 import ModeCMeter, P1Meter
 from drivers.meter.mbus import MbusMeter
 from drivers.meter.modbus import ModbusMeter
 from drivers.profile import Profile
+from drivers.sensor.beacon import Beacon
+from drivers.sensor.bthome import BthomeSensor
 from protocols.toml import Fault
 
 # (protocol, kind of device) -> driver
 _DRIVERS: Mapping[tuple[str, str], type[Driver]] = {
     ("modbus", "electricity"): ModbusMeter,
     ("modbus", "water"): ModbusMeter,
+    ("modbus", "heat"): ModbusMeter,
     ("modbus", "lift"): ModbusElevator,
     ("modbus", "door"): ModbusDoor,
     ("osdp", "door"): OsdpDoor,
+    ("bthome", "sensor"): BthomeSensor,
+    ("beacon", "beacon"): Beacon,
+    ("ble-lock", "door"): BleLock,
     ("dlt645", "electricity"): Dlt645Meter,
     ("iec62056", "electricity"): ModeCMeter,
     ("p1", "electricity"): P1Meter,
@@ -38,7 +46,7 @@ _DRIVERS: Mapping[tuple[str, str], type[Driver]] = {
     **{("mbus", kind): MbusMeter for kind in ("heat", "water", "gas", "electricity")},
 }
 _DEFAULTS = Options()
-_SPEAKS: Mapping[str, frozenset[str]] = {bus.kind: bus.speaks for bus in (ModbusTcpBus, SerialBus, OsdpBus)}
+_SPEAKS: Mapping[str, frozenset[str]] = {bus.kind: bus.speaks for bus in (ModbusTcpBus, SerialBus, OsdpBus, BleBus)}
 
 
 def create_bus(settings: BusSettings, *, clock: Clock = utc_now) -> Bus:
@@ -47,6 +55,8 @@ def create_bus(settings: BusSettings, *, clock: Clock = utc_now) -> Bus:
         return ModbusTcpBus(settings, clock=clock)
     if isinstance(settings, OsdpSettings):
         return OsdpBus(settings, clock=clock)
+    if isinstance(settings, BleSettings):
+        return BleBus(settings, clock=clock)
     return SerialBus(settings, clock=clock)
 
 

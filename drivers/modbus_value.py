@@ -7,8 +7,10 @@ the whole block and the making of the decimals. Points of an unusual kind take t
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from drivers.base import PointValue, kept
@@ -17,6 +19,7 @@ from drivers.profile.modbus import Source
 from protocols.errors import ProtocolError
 from protocols.modbus import decode_registers
 from protocols.quantity import Quality, Quantity, canonical
+from protocols.register import wire_positions
 
 _F32 = struct.Struct(">f")
 # Between these a float32 has no more than eight places, and its text no exponent.
@@ -45,7 +48,9 @@ def compile_values(points: Sequence[Point], first: int, width: int) -> Values:
         if convert is None:
             slots.append((point.name, start, stop, None, point))
             continue
-        layout += f"{start - end}x{_CODES[source.type]}"
+        # A number in another order comes as its bytes, to be put in order first.
+        code = _CODES[source.type] if is_plain(source) else f"{stop - start}s"
+        layout += f"{start - end}x{code}"
         end = stop
         slots.append((point.name, start, stop, convert, point))
     unpack = struct.Struct(layout).unpack_from
@@ -78,25 +83,69 @@ def quantity_of(point: Point, raw: bytes) -> Quantity:
         value = decode_registers(words, source.type, source.order)
     except ProtocolError:
         return Quantity(None, unit, Quality.INVALID)
-    if not isinstance(value, Decimal) or value == source.not_available:
+    if isinstance(value, Decimal) and source.mask is not None:
+        value = Decimal((int(value) & source.mask) >> source.shift)
+    if not isinstance(value, Decimal) or value in source.not_available:
         return Quantity(None, unit, Quality.NOT_AVAILABLE)
     return Quantity(value if source.scale == 1 else value * source.scale, unit)
 
 
+def is_plain(source: Source) -> bool:
+    """Tell whether a number stands on the wire as a struct reads it."""
+    return (source.count == 1 and source.order in ("ABCD", "CDAB")) or source.order in ("ABCD", "ABCDEFGH")
+
+
 def _converter(point: Point, source: Source) -> Callable[[Any, bytes], Quantity] | None:
-    """Choose how a plain number becomes a quantity; None for a point that needs the generic way."""
-    is_plain = source.order == "ABCD" or source.count == 1
-    if not is_plain or source.type not in _CODES or source.not_available is not None:
+    """Choose how a number becomes a quantity; None for a point that needs the generic way."""
+    if source.type not in _CODES:
         return None
+    if not is_plain(source):
+        return _reordered(point, source)
     factor = canonical(Quantity(source.scale, point.unit)).value
     if factor is None:
         return None
     if source.type == "f32":
-        return _float(point) if factor == 1 else None
+        return _float(point) if factor == 1 and not source.not_available else None
     sign, digits, exponent = factor.normalize().as_tuple()
     if sign or digits != (1,) or not isinstance(exponent, int) or exponent < -_PLACES:
         return None
-    return _integer(point, source, exponent)
+    convert = _integer(point, source, exponent)
+    if source.mask is not None:
+        convert = _part(source, convert)
+    return _known(point, source, convert) if source.not_available else convert
+
+
+def _reordered(point: Point, source: Source) -> Callable[[Any, bytes], Quantity] | None:
+    """Put the bytes in order and go on as with a number that came so."""
+    straight = replace(source, order="ABCD")
+    convert = _converter(replace(point, source=straight), straight)
+    if convert is None:
+        return None
+    arranged, unpack = itemgetter(*wire_positions(source.count, source.order)), struct.Struct(f">{_CODES[source.type]}")
+
+    def reordered(wire: bytes, raw: bytes) -> Quantity:
+        data = bytes(arranged(wire))
+        return convert(unpack.unpack(data)[0], data)
+
+    return reordered
+
+
+def _part(source: Source, convert: Callable[[int, bytes], Quantity]) -> Callable[[int, bytes], Quantity]:
+    """Cut the point's bits out of its register."""
+    mask, shift = source.mask or 0, source.shift
+    return lambda number, raw: convert((number & mask) >> shift, raw)
+
+
+def _known(point: Point, source: Source, convert: Callable[[int, bytes], Quantity]) -> Callable[[int, bytes], Quantity]:
+    """Tell the numbers that stand for none."""
+    none = Quantity(None, point.canonical_unit, Quality.NOT_AVAILABLE)
+    mask, shift = source.mask, source.shift
+
+    def known(number: int, raw: bytes) -> Quantity:
+        told = number if mask is None else (number & mask) >> shift
+        return none if told in source.not_available else convert(number, raw)
+
+    return known
 
 
 def _float(point: Point) -> Callable[[float, bytes], Quantity]:

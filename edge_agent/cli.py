@@ -6,12 +6,18 @@ from typing import Annotated
 import typer
 
 from edge_agent.commands import buffer, config, door, guard, service, sim
+from edge_agent.commands.capture import capture
+from edge_agent.commands.bundle import bundle
 from edge_agent.commands.decode import decode
+from edge_agent.commands.doctor import doctor
 from edge_agent.commands.enrol import enroll
 from edge_agent.commands.order import guess_order
+from edge_agent.commands.probe import probe
+from edge_agent.commands.replay import replay
 from edge_agent.commands.scan import scan
 from edge_agent.commands.shell import speak
 from edge_agent.commands.watch import watch
+from edge_agent.commands.write import write
 
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("run")(service.run)
@@ -22,8 +28,14 @@ app.command("watch")(watch)
 app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
 app.command("scan")(scan)
+app.command("probe")(probe)
+app.command("write")(write)
+app.command("capture")(capture)
+app.command("replay")(replay)
 app.command("guess-order")(guess_order)
 app.command("decode")(decode)
+app.command("doctor")(doctor)
+app.command("bundle")(bundle)
 app.add_typer(config.app, name="config")
 app.command("door")(door.door)
 app.command("doors")(door.doors)

@@ -41,7 +41,7 @@ class Device:
     """One device to poll; ``points`` are all of the profile's where the file names none.
 
     Shape: ``card_rules`` say how a door's reader sends its cards; ``key_file`` and ``is_installing``
-    are of a device with a secure channel.
+    are of a device with a secure channel; ``memory`` where a sensor's counter is kept over a restart.
     Units: a door is looked at every ``card_ms`` milliseconds besides; ``max_per_hour`` is the most that
     this installation's line carries, in the registers' canonical unit, None for what the profile says.
     """
@@ -58,11 +58,12 @@ class Device:
     card_rules: tuple[CardRule, ...] = ()
     key_file: Path | None = None
     is_installing: bool = False
+    memory: Path | None = None
 
     @property
     def options(self) -> Options:
         """What its driver is told beside the profile."""
-        return Options(key_file=self.key_file, is_installing=self.is_installing)
+        return Options(key_file=self.key_file, is_installing=self.is_installing, memory=self.memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class _OsdpBus(_Line):
 class _BleBus(_Bus):
     kind: Literal["ble"]
     adapter: Annotated[str, Field(pattern=r"^hci[0-9]{1,3}$")] = "hci0"
-    scan: Literal["auto", "passive", "active"] = "auto"
+    scan: Literal["active", "passive"] = "active"
     timeout_ms: Annotated[int, Field(ge=1_000, le=60_000)] = 10_000
     silent_s: Annotated[int, Field(ge=10, le=86_400)] = 60
 
@@ -246,7 +247,7 @@ def load_settings(path: Path) -> Settings:
         read.edge.zone,
         uplink,
         tuple(_bus(bus, folder) for bus in read.bus),
-        tuple(_device(device, profiles[device.profile], folder, read.card_format) for device in read.device),
+        tuple(_device(device, profiles[device.profile], folder, read) for device in read.device),
     )
 
 
@@ -264,14 +265,15 @@ def _bus(bus: _TcpBus | _SerialBus | _OsdpBus | _BleBus, folder: Path) -> BusSet
     return SerialSettings(*line, timeout_s, is_ascii=bus.modbus == "ascii")
 
 
-def _device(device: _Device, profile: Profile, folder: Path, formats: Sequence[CardFormatTable]) -> Device:
+def _device(device: _Device, profile: Profile, folder: Path, read: _File) -> Device:
     points = device.points if device.points is not None else tuple(point.name for point in profile.points)
     name = device.name or device.id
     card_ms = CARD_MS if device.card_ms is None else device.card_ms
     place = (device.id, name, device.bus, profile, device.address)
-    rules = choose_rules(device.card_formats or (), formats)
+    rules = choose_rules(device.card_formats or (), read.card_format)
     key_file = None if device.key_file is None else folder / device.key_file
-    secured = (rules, key_file, device.install_mode)
+    memory = folder / read.edge.data / "ble" / f"{device.id}.json" if profile.protocol == "bthome" else None
+    secured = (rules, key_file, device.install_mode, memory)
     return Device(*place, device.period_s, points, card_ms, device.max_per_hour, *secured)
 
 

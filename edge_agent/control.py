@@ -1,15 +1,18 @@
 """The running gateway's local socket: one JSON line in, one JSON line out.
 
 The socket file is 0600 in the gateway's data folder; whoever may read the folder's database
-may ask here. One thing only can be done through it: open a door, which is recorded first.
+may ask here. What is done through it, a door opened or a point written, is recorded first. A few
+questions are answered by many lines, each marked as ``more``, until one side has had enough.
 """
 
 import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 log = logging.getLogger("edge.control")
@@ -21,6 +24,7 @@ LONGEST_PATH = 107  # bytes, of a socket's path on Linux
 _OWNER = "Use that account, for example: sudo -u OWNER edge ..."
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
+Stream = Callable[[Mapping[str, Any]], AsyncGenerator[Any]]
 
 
 class ControlError(Exception):
@@ -34,9 +38,12 @@ class NotRunning(Exception):
 class ControlServer:
     """Answer questions at a socket until closed."""
 
-    def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, path: Path, handlers: Mapping[str, Handler], streams: Mapping[str, Stream] = MappingProxyType({})
+    ) -> None:
         self._path = path
         self._handlers = handlers
+        self._streams = streams
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -66,12 +73,51 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._answer(line), ensure_ascii=False).encode() + b"\n")
+                if (stream := self._stream_of(line)) is not None:
+                    await self._follow(stream, reader, writer)
+                    break
+                writer.write(_line(await self._answer(line)))
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass  # the asker has gone, or sent no line
         finally:
             writer.close()
+
+    def _stream_of(self, line: bytes) -> AsyncGenerator[Any] | None:
+        try:
+            question = json.loads(line)
+            return self._streams[question["op"]](question)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def _follow(
+        self, stream: AsyncGenerator[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Tell until the stream ends or the asker leaves, who says nothing more before."""
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell(stream, writer))
+            leaving = tasks.create_task(_left(reader))
+            await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
+            telling.cancel()
+            leaving.cancel()
+
+    async def _tell(self, stream: AsyncGenerator[Any], writer: asyncio.StreamWriter) -> None:
+        end: dict[str, Any] = {"ok": True, "result": None}
+        try:
+            async with aclosing(stream):
+                async for item in stream:
+                    writer.write(_line({"ok": True, "more": True, "result": item}))
+                    await writer.drain()
+        except ControlError as error:
+            end = {"ok": False, "error": str(error)}
+        except ConnectionError:
+            return
+        except Exception:  # the request's boundary
+            log.exception("a fault in this program, in a stream")
+            end = {"ok": False, "error": "the gateway met a fault in its own program; its log has it"}
+        with suppress(ConnectionError):
+            writer.write(_line(end))
+            await writer.drain()
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
@@ -91,6 +137,15 @@ class ControlServer:
             return {"ok": False, "error": "the gateway met a fault in its own program; its log has it"}
 
 
+async def _left(reader: asyncio.StreamReader) -> None:
+    with suppress(ConnectionError):
+        await reader.read()
+
+
+def _line(answer: Mapping[str, Any]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
 class ControlClient:
     """Ask a running gateway."""
 
@@ -102,12 +157,7 @@ class ControlClient:
 
         Raises: NotRunning, ControlError with the gateway's own words.
         """
-        try:
-            reader, writer = await asyncio.open_unix_connection(self._path, limit=_LONGEST_LINE)
-        except PermissionError:
-            raise ControlError(f"{self._path}: only its owner may ask the gateway. {_OWNER}") from None
-        except OSError as error:
-            raise NotRunning(error.strerror or "nobody listens") from None
+        reader, writer = await self._connect()
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
@@ -121,16 +171,62 @@ class ControlClient:
             writer.close()
         if not line:
             raise NotRunning("the gateway stopped while it was asked")
-        return _result(line)
+        return _result(_answered(line))
+
+    async def follow(self, op: str, **fields: Any) -> AsyncGenerator[Any]:
+        """Ask one question and give what is told until the gateway ends it; close it to have it end.
+
+        Raises: as ``ask``.
+        """
+        reader, writer = await self._connect()
+        try:
+            writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
+            await writer.drain()
+            while True:
+                try:
+                    line = await reader.readline()
+                except (OSError, ValueError):
+                    line = b""
+                if not line:
+                    raise NotRunning("the gateway stopped while it was asked")
+                answer = _answered(line)
+                result = _result(answer)
+                if not answer.get("more"):
+                    return
+                yield result
+        except OSError:
+            raise NotRunning("the gateway stopped while it was asked") from None
+        finally:
+            writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await asyncio.open_unix_connection(self._path, limit=_LONGEST_LINE)
+        except PermissionError:
+            raise ControlError(f"{self._path}: only its owner may ask the gateway. {_OWNER}") from None
+        except OSError as error:
+            raise NotRunning(error.strerror or "nobody listens") from None
 
 
-def _result(line: bytes) -> Any:
-    """Take an answer apart. Raises: ControlError."""
+_OTHER = "what runs here answers in another way; is the gateway of another version?"
+
+
+def _answered(line: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(line)
+    except ValueError:
+        raise ControlError(_OTHER) from None
+    if not isinstance(answer, dict):
+        raise ControlError(_OTHER)
+    return answer
+
+
+def _result(answer: Mapping[str, Any]) -> Any:
+    """Take an answer apart. Raises: ControlError."""
+    try:
         if answer["ok"] is True:
             return answer["result"]
         reason = str(answer["error"])
-    except (ValueError, KeyError, TypeError):
-        raise ControlError("what runs here answers in another way; is the gateway of another version?") from None
+    except KeyError:
+        raise ControlError(_OTHER) from None
     raise ControlError(reason)

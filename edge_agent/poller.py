@@ -171,6 +171,7 @@ class Poller:
             self._periods[key] for key, live in self._live.items() if key in self._periods and live.state == "ok"
         ]
         nominal = [live.device.period_s for live in self._live.values() if live.state == "ok"]
+        trips = self.bus.round_trips
         return {
             "id": self.bus.id,
             "kind": self.bus.kind,
@@ -178,5 +179,8 @@ class Poller:
             "utilisation": round(self.bus.utilisation, 3),
             "period_ms": round(1000 * sum(measured) / len(measured)) if measured else None,
             "nominal_ms": round(1000 * sum(nominal) / len(nominal)) if nominal else None,
+            "answers": trips.answers,
+            "failures": trips.failures,
+            "stale": trips.stale,
             "error": self.bus.error,
         }

@@ -84,10 +84,10 @@ class Recorder:
         await self._tell(*self._guard.take({key: found for key, found in judged.items() if key[0] not in lost}))
         return [() if device.id in lost else told for (device, _), told in zip(answers, shown, strict=True)]
 
-    async def commit(self, event: Event) -> bool:
+    async def commit(self, event: Event, lane: Lane = Lane.SAFETY) -> bool:
         """Commit an event before it is acted on; False where it is not stored: then nothing may be done."""
         try:
-            await self._store.append(Lane.SAFETY, (event,))
+            await self._store.append(lane, (event,))
         except (RecordRefused, StoreError) as error:
             self._fail(str(error), 1)
             return False

@@ -27,6 +27,8 @@ from protocols.stream import Framing
 
 READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+# What stands in it is ``modbus_identity``'s.
+READ_DEVICE_IDENTIFICATION, MEI_TYPE = 0x2B, 0x0E
 READS = (READ_COILS, READ_DISCRETES, READ_HOLDING, READ_INPUT)
 WRITES = (WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS)
 FUNCTIONS = READS + WRITES
@@ -210,10 +212,13 @@ def check_pdu(pdu: bytes) -> None:
     Raises: ProtocolError.
     """
     function = pdu[0] & 0x7F
-    if function not in FUNCTIONS:
+    if function not in (*FUNCTIONS, READ_DEVICE_IDENTIFICATION):
         raise Unsupported(f"function {function}")
     if pdu[0] & 0x80:
         _whole(pdu, 2)
+    elif function == READ_DEVICE_IDENTIFICATION:
+        if pdu[1:2] != bytes((MEI_TYPE,)):
+            raise Unsupported(f"function {function} of another type than 14")
     elif pdu[0] in READS and len(pdu) != 5 and not is_answer(pdu):
         raise LengthMismatch("neither a request of 5 bytes nor an answer with as many bytes as it says")
     elif not is_answer(pdu):
@@ -282,14 +287,26 @@ def rtu_lengths(data: bytes) -> list[int]:
         return []
     function = data[1]
     if function & 0x80:
-        return [5] if function & 0x7F in FUNCTIONS else []
+        return [5] if function & 0x7F in (*FUNCTIONS, READ_DEVICE_IDENTIFICATION) else []
     if function in READS:
         return [8, *([5 + data[2]] if len(data) > 2 and data[2] else [])]
     if function in (WRITE_COIL, WRITE_REGISTER):
         return [8]
     if function in (WRITE_COILS, WRITE_REGISTERS):
         return [8, *([9 + data[6]] if len(data) > 6 else [])]
+    if function == READ_DEVICE_IDENTIFICATION and data[2:3] in (b"", bytes((MEI_TYPE,))):
+        return [7, *_identity_lengths(data)]
     return []
+
+
+def _identity_lengths(data: bytes) -> list[int]:
+    """Give the length of an answer of texts, each with its own; while some are not there, a least one."""
+    place = 8
+    for _ in range(data[7] if len(data) > 7 else 0):
+        if place + 1 >= len(data):
+            return [place + 4]
+        place += 2 + data[place + 1]
+    return [place + 2] if 8 < place <= MAX_PDU + 1 else []
 
 
 def _rtu_length(data: bytes) -> int:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
+from protocols.modbus import READ_DEVICE_IDENTIFICATION
+
 Clock = Callable[[], datetime]
 
 
@@ -19,6 +21,7 @@ class Priority(IntEnum):
 
     COMMAND = 0
     POLL = 1
+    SEARCH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,20 @@ class ModbusWrite:
     address: int
     value: int
     timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusIdentity:
+    """Ask one Modbus unit who it is; the answer's payload is a PDU of ``protocols.modbus_identity``."""
+
+    device_id: int
+    level: int = 1
+    first_object: int = 0
+    timeout_s: float | None = None
+
+    @property
+    def function(self) -> int:
+        return READ_DEVICE_IDENTIFICATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +143,7 @@ class GattExchange:
     timeout_s: float | None = None
 
 
-Exchange = ModbusRead | ModbusWrite | FrameExchange | OsdpCommand | GattExchange
+Exchange = ModbusRead | ModbusWrite | ModbusIdentity | FrameExchange | OsdpCommand | GattExchange
 
 
 class Answer(NamedTuple):

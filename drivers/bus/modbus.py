@@ -10,19 +10,23 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from drivers.bus.exchange import Answer, Clock, Exchange, ModbusRead, ModbusWrite, utc_now
+from drivers.bus.exchange import Answer, Clock, Exchange, ModbusIdentity, ModbusRead, ModbusWrite, utc_now
 from drivers.bus.modbus_link import ModbusLink
 from drivers.bus.owner import FIRST_PAUSE_S, Bus, Job
 from drivers.bus.patience import Patience
 from drivers.bus.refusal import refusal
 from drivers.bus.settings import TcpSettings
 from drivers.errors import BusDown, DeviceOffline, DriverError
+from protocols.errors import ProtocolError
 from protocols.modbus import READ_COILS, READ_DISCRETES, encode_read_request, encode_write_request
+from protocols.modbus_identity import decode_identity_response, encode_identity_request
 
 # A peer that lost its power says nothing, and TCP waits a quarter of an hour before it notices.
 _SILENCES_TO_RECONNECT = 5
 _CONNECT_TIMEOUT_S = 5.0
 _LEAST_PATIENCE_S = 0.1
+
+_Asked = ModbusRead | ModbusWrite | ModbusIdentity
 
 
 class ModbusTcpBus(Bus):
@@ -43,7 +47,7 @@ class ModbusTcpBus(Bus):
     async def _open(self) -> None:
         self._silences = 0
         loop = asyncio.get_running_loop()
-        make = partial(ModbusLink, self._wake.set, self._traffic.saw_stale)
+        make = partial(ModbusLink, self._wake.set, self._traffic.saw_stale, self.tap)
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 _, self._link = await loop.create_connection(make, self._settings.host, self._settings.port)
@@ -64,6 +68,8 @@ class ModbusTcpBus(Bus):
             pdu = encode_read_request(exchange.function, exchange.address, exchange.count)
         elif isinstance(exchange, ModbusWrite):
             pdu = encode_write_request(exchange.function, exchange.address, exchange.value)
+        elif isinstance(exchange, ModbusIdentity):
+            pdu = encode_identity_request(exchange.level, exchange.first_object)
         else:
             raise DriverError(f"The bus '{self.id}' carries Modbus only.")
         return _checked(exchange, pdu, await self._ask(exchange, pdu))
@@ -134,13 +140,13 @@ class ModbusTcpBus(Bus):
             self._patience.answered(str(unit), round_trip_s)
         self._traffic.answered_together(start, [answer.at for answer in answers if answer is not None])
 
-    def _missed(self, link: ModbusLink, read: ModbusRead | ModbusWrite, *, is_whole_silence: bool = True) -> None:
+    def _missed(self, link: ModbusLink, read: _Asked, *, is_whole_silence: bool = True) -> None:
         self._patience.missed(str(read.device_id))
         self._silences = self._silences + 1 if is_whole_silence else 0
         if self._silences >= _SILENCES_TO_RECONNECT:
             link.close()
 
-    async def _ask(self, exchange: ModbusRead | ModbusWrite, pdu: bytes) -> bytes:
+    async def _ask(self, exchange: _Asked, pdu: bytes) -> bytes:
         link = self._link
         if link is None:
             raise BusDown(self._closed())
@@ -186,7 +192,7 @@ def _settle(job: Job, read: ModbusRead, pdu: bytes, message: bytes, came: tuple[
         job.answer.set_exception(error)
 
 
-def _checked(exchange: ModbusRead | ModbusWrite, pdu: bytes, answer: bytes) -> bytes:
+def _checked(exchange: _Asked, pdu: bytes, answer: bytes) -> bytes:
     """Take the payload of what answers a question's unit, function and length, of nothing else."""
     if answer[0] != exchange.device_id:
         raise _broken(f"unit {answer[0]} answers unit {exchange.device_id}")
@@ -194,6 +200,12 @@ def _checked(exchange: ModbusRead | ModbusWrite, pdu: bytes, answer: bytes) -> b
         if answer[1] == exchange.function | 0x80 and len(answer) == 3:
             raise refusal(exchange.device_id, answer[2])
         raise _broken(f"function {answer[1]} answers function {exchange.function}")
+    if isinstance(exchange, ModbusIdentity):
+        try:
+            decode_identity_response(answer[1:])
+        except ProtocolError as error:
+            raise _broken(error.detail) from None
+        return answer[1:]
     if isinstance(exchange, ModbusWrite):
         if answer[1:] != pdu:
             raise _broken(f"{answer[1:].hex()} answers the write {pdu.hex()}")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from drivers.bus.tap import Tap
 from protocols.modbus import MAX_PDU
 
 _HEADER = 6  # transaction, protocol, length
@@ -62,8 +63,9 @@ class ModbusLink(asyncio.Protocol):
     right is closed, because where its next message begins nobody knows.
     """
 
-    def __init__(self, on_lost: Callable[[], None], on_stale: Callable[[], None]) -> None:
+    def __init__(self, on_lost: Callable[[], None], on_stale: Callable[[], None], tap: Tap | None = None) -> None:
         self._on_lost = on_lost
+        self._tap = tap or Tap()
         self._on_stale = on_stale
         self._waiting: dict[int, asyncio.Future[bytes] | _Place] = {}
         self._buffer = b""
@@ -98,7 +100,10 @@ class ModbusLink(asyncio.Protocol):
         self._waiting[transaction] = future
         # A timer of the loop costs a third of asyncio.timeout, at every request.
         timer = self._loop.call_later(timeout_s, _expire, future)
-        self._transport.write(b"%c%c\0\0%c%c" % (transaction >> 8, transaction & 0xFF, 0, len(message)) + message)
+        frame = b"%c%c\0\0%c%c" % (transaction >> 8, transaction & 0xFF, 0, len(message)) + message
+        self._transport.write(frame)
+        if self._tap.hear is not None:
+            self._tap.hear(frame, True)
         try:
             return await future
         finally:
@@ -121,6 +126,9 @@ class ModbusLink(asyncio.Protocol):
             self._waiting[transaction] = _Place(window, number, self)
             frames.append(b"%c%c\0\0\0%c" % (transaction >> 8, transaction & 0xFF, len(message)) + message)
         self._transport.write(b"".join(frames))
+        if self._tap.hear is not None:
+            for frame in frames:
+                self._tap.hear(frame, True)
         timer = self._loop.call_later(timeout_s, self._look, window, timeout_s)
         try:
             await window.future
@@ -142,6 +150,8 @@ class ModbusLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._loop.time()
+        if self._tap.hear is not None:
+            self._tap.hear(data, False)
         if self._buffer:
             data = self._buffer + data
         start, count = 0, len(data)

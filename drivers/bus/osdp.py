@@ -127,6 +127,7 @@ class OsdpBus(Bus):
             if key is not None:
                 members.append(Member(reader.address, key, not reader.is_installing))
         wire = await asyncio.to_thread(open_wire, self._settings)
+        wire.tap = self.tap
         self._lost = None
         self._opened_at = self._monotonic()
         self._turn_no += 1

@@ -16,6 +16,7 @@ import serial
 
 from drivers.bus.serial_port import open_device
 from drivers.bus.settings import OsdpSettings, SerialSettings
+from drivers.bus.tap import Tap
 from drivers.errors import BusDown
 from protocols.framing import scanner
 from protocols.osdp.frame import MARK, Frame
@@ -38,6 +39,7 @@ class Wire(ABC):
         self.lost: str | None = None
         self.heard: dict[int, float] = {}
         self.muted: set[int] = set()
+        self.tap = Tap()
         self._scanner = scanner("osdp")
         self._asked_at: float | None = None
         self._echo = self._held = b""
@@ -49,6 +51,8 @@ class Wire(ABC):
         except OSError as error:
             self._lose(error)
             return b""
+        if data and (hear := self.tap.hear) is not None:
+            hear(data, False)
         data = self._without_echo(data)
         if data:
             self._listen(data)
@@ -83,6 +87,8 @@ class Wire(ABC):
         except OSError as error:
             self._lose(error)
             return len(data)  # as on a wire that was cut
+        if (hear := self.tap.hear) is not None:
+            hear(data[:sent], True)
         self._echo, self._held = data[:sent], b""
         return sent
 

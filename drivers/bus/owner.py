@@ -12,12 +12,13 @@ import contextlib
 import heapq
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from drivers.bus.exchange import Answer, Clock, Exchange, ModbusWrite, Priority, utc_now
+from drivers.bus.tap import Tap
 from drivers.bus.traffic import RoundTrips, Traffic
 from drivers.errors import BusDown, DriverError
 
@@ -110,6 +111,8 @@ class Bus(ABC):
         self._traffic = Traffic(asyncio.get_running_loop().time())
         self._group: asyncio.TaskGroup | None = None
         self._owner: asyncio.Task[None] | None = None
+        self.tap = Tap()
+        self._is_working = False
 
     @property
     def state(self) -> BusState:
@@ -126,12 +129,26 @@ class Bus(ABC):
         return self._traffic.utilisation(self._now())
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way and nobody waits."""
+        return not self._is_working and not self._jobs
+
+    @property
     def round_trips(self) -> RoundTrips:
         return self._traffic.round_trips()
 
     def permit(self, device_id: int, function: int, address: int, values: range) -> None:
         """Let one address of one device be written, with these values; nothing else ever goes out as a write."""
         self._permits[device_id, function, address] = values
+
+    @contextlib.contextmanager
+    def without_permits(self) -> Iterator[None]:
+        """Take back every permit that is given inside: for drivers that only try whether a profile fits."""
+        before = dict(self._permits)
+        try:
+            yield
+        finally:
+            self._permits = before
 
     async def execute(self, exchange: Exchange, priority: Priority = Priority.POLL) -> Answer:
         """Have one exchange carried out in its turn.
@@ -201,7 +218,11 @@ class Bus(ABC):
             self._check()
             job, hold_s = self._next()
             if job is not None:
-                await self._work(job)
+                self._is_working = True
+                try:
+                    await self._work(job)
+                finally:
+                    self._is_working = False
             elif hold_s is not None:
                 await self._rest(hold_s)
             else:

@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from functools import partial
 
-from drivers.bus.exchange import Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand
+from drivers.bus.exchange import (
+    Exchange,
+    FrameExchange,
+    GattExchange,
+    ModbusIdentity,
+    ModbusRead,
+    ModbusWrite,
+    OsdpCommand,
+)
 from drivers.bus.refusal import refusal
 from protocols import modbus, modbus_ascii
 from protocols.errors import ApplicationError, MalformedFrame
+from protocols.modbus_identity import decode_identity_response, encode_identity_request
 
 # The silence of 3.5 characters that ends a frame, never less than above 19,200 baud.
 _IDLE_CHARACTERS = 4
@@ -17,15 +26,22 @@ def party_of(exchange: Exchange) -> str:
     """Name who is asked."""
     if isinstance(exchange, FrameExchange):
         return exchange.party
+    if isinstance(exchange, GattExchange):
+        return exchange.address
     return f"unit {exchange.address if isinstance(exchange, OsdpCommand) else exchange.device_id}"
 
 
-def line_exchange(exchange: ModbusRead | ModbusWrite, byte_s: float, *, is_ascii: bool = False) -> FrameExchange:
+def line_exchange(
+    exchange: ModbusRead | ModbusWrite | ModbusIdentity, byte_s: float, *, is_ascii: bool = False
+) -> FrameExchange:
     """Put a read or a write in a frame."""
     accept: Callable[[modbus.Frame], bytes]
     if isinstance(exchange, ModbusWrite):
         pdu = modbus.encode_write_request(exchange.function, exchange.address, exchange.value)
         accept = partial(_accept_echo, exchange.device_id, pdu)
+    elif isinstance(exchange, ModbusIdentity):
+        pdu = encode_identity_request(exchange.level, exchange.first_object)
+        accept = partial(_accept_identity, exchange.device_id)
     else:
         pdu = modbus.encode_read_request(exchange.function, exchange.address, exchange.count)
         accept = partial(_accept, exchange)
@@ -50,6 +66,16 @@ def _accept_echo(device_id: int, pdu: bytes, frame: modbus.Frame) -> bytes:
     if frame.pdu != pdu:
         raise MalformedFrame(f"{frame.pdu.hex()} does not answer the write {pdu.hex()}")
     return pdu[1:]
+
+
+def _accept_identity(device_id: int, frame: modbus.Frame) -> bytes:
+    if frame.device_id != device_id:
+        raise MalformedFrame(f"unit {frame.device_id} answered instead of {device_id}")
+    try:
+        decode_identity_response(frame.pdu)
+    except ApplicationError as error:
+        raise refusal(device_id, error.code or 0) from None
+    return frame.pdu
 
 
 def _accept(read: ModbusRead, frame: modbus.Frame) -> bytes:

@@ -9,7 +9,17 @@ its late answer has come or cannot come any more.
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from drivers.bus.exchange import Clock, Exchange, FrameExchange, ModbusRead, ModbusWrite, OsdpCommand, utc_now
+from drivers.bus.exchange import (
+    Clock,
+    Exchange,
+    FrameExchange,
+    GattExchange,
+    ModbusIdentity,
+    ModbusRead,
+    ModbusWrite,
+    OsdpCommand,
+    utc_now,
+)
 from drivers.bus.owner import FIRST_PAUSE_S, Bus
 from drivers.bus.patience import Patience
 from drivers.bus.rtu import line_exchange, party_of
@@ -69,7 +79,7 @@ class SerialBus(Bus):
         self._overhearing: FrameScanner | None = None
 
     async def _open(self) -> None:
-        self._port = await open_serial(self._settings, self._wake.set)
+        self._port = await open_serial(self._settings, self._wake.set, self.tap)
 
     async def _close(self) -> None:
         port, self._port = self._port, None
@@ -80,10 +90,12 @@ class SerialBus(Bus):
         self._opened().check()
 
     async def _exchange(self, exchange: Exchange) -> bytes:
-        if isinstance(exchange, ModbusRead | ModbusWrite):
+        if isinstance(exchange, ModbusRead | ModbusWrite | ModbusIdentity):
             exchange = line_exchange(exchange, self._settings.byte_s, is_ascii=self._settings.is_ascii)
         if isinstance(exchange, OsdpCommand):
             raise DriverError(f"The bus '{self.id}' keeps no OSDP sessions. Set its kind to osdp.")
+        if isinstance(exchange, GattExchange):
+            raise DriverError(f"The bus '{self.id}' is no Bluetooth adapter. Set its kind to ble.")
         port = self._opened()
         self._overhearing = None
         await self._await_quiet(port, exchange.idle_s)

@@ -16,6 +16,7 @@ from typing import Protocol
 import serial
 
 from drivers.bus.settings import SerialSettings
+from drivers.bus.tap import Tap
 from drivers.errors import BusDown
 
 _READ_BYTES = 4096
@@ -36,8 +37,9 @@ class SerialPort:
     Units: ``last_byte_at`` is when a byte last went or came, by the loop's clock.
     """
 
-    def __init__(self, device: _Device, name: str, on_lost: Callable[[], None]) -> None:
+    def __init__(self, device: _Device, name: str, on_lost: Callable[[], None], tap: Tap) -> None:
         self._device = device
+        self._tap = tap
         self._on_lost = on_lost
         self._is_lost = False
         self._fd: int = device.fileno()
@@ -53,6 +55,8 @@ class SerialPort:
 
         Raises: BusDown when it is gone.
         """
+        if self._tap.hear is not None:
+            self._tap.hear(data, True)
         while data:
             self.check()
             try:
@@ -82,6 +86,10 @@ class SerialPort:
         self._buffer.clear()
         return data
 
+    def drop(self) -> None:
+        """Throw away what has come."""
+        self._buffer.clear()
+
     def check(self) -> None:
         """Raise BusDown if the port is gone and nothing is left to read."""
         if self._is_lost and not self._buffer:
@@ -104,6 +112,8 @@ class SerialPort:
             # Ready to read and nothing there is how a tty says that its other end is gone.
             self._lose()
             return
+        if self._tap.hear is not None:
+            self._tap.hear(data, False)
         self._buffer += data
         del self._buffer[:-_KEEP_BYTES]
         self.last_byte_at = self._loop.time()
@@ -132,19 +142,20 @@ class SerialPort:
         )
 
 
-async def open_serial(settings: SerialSettings, on_lost: Callable[[], None]) -> SerialPort:
-    """Open a port for this process alone.
+async def open_serial(settings: SerialSettings, on_lost: Callable[[], None], tap: Tap | None = None) -> SerialPort:
+    """Open a port for this process alone; ``tap`` hears its bytes.
 
     Raises: BusDown with the reason and its remedy.
     """
     device: _Device
+    tap = tap or Tap()
     if is_tcp(settings.port):
-        return SerialPort(await asyncio.to_thread(_connect, settings.port), settings.port, on_lost)
+        return SerialPort(await asyncio.to_thread(_connect, settings.port), settings.port, on_lost, tap)
     try:
         device = await asyncio.to_thread(_open, settings)
     except (serial.SerialException, OSError, termios.error, ValueError) as error:
         raise BusDown(_why(settings.port, error)) from None
-    return SerialPort(device, settings.port, on_lost)
+    return SerialPort(device, settings.port, on_lost, tap)
 
 
 def open_device(settings: SerialSettings) -> serial.Serial:

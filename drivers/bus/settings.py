@@ -76,15 +76,15 @@ class OsdpSettings:
 class BleSettings:
     """A Bluetooth adapter as BlueZ names it.
 
-    Shape: ``scan`` is active (asks every device for its name too), passive (only listens, which spares the
-    sensors' batteries), or auto: passive where BlueZ has it.
+    Shape: ``scan`` is active, or passive, which spares the batteries of sensors that answer; but BlueZ then
+    does not tell a payload again that stays the same, and nobody who does not say that he can be found.
     Units: ``timeout_s`` bounds a whole conversation with one device; after ``silent_s`` without any
     advertisement the scan is begun anew.
     """
 
     id: str
     adapter: str = "hci0"
-    scan: str = "auto"
+    scan: str = "active"
     timeout_s: float = 10.0
     silent_s: float = 60.0
 

@@ -6,14 +6,23 @@ title, kind, protocol, probe, sources, caveats
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from protocols.quantity import UNITS
+from protocols.quantity import UNITS, canonical_unit
 from protocols.toml import Document, Fault
+
+# What is billed; a module of contacts counts pulses, which have no unit yet.
+_BILLED = frozenset(("kWh", "kvarh", "kVAh", "GJ", "m3"))
+_COUNTING_KINDS = ("io",)
+# An address, owner/repository of public code, a document with its number, a file of the public code index, our own work.
+_TRACEABLE = re.compile(
+    r"https?://\S+\.\S+|\b[\w.-]+/[\w.-]{2,}|\b(?:[A-Z]|manual\b)[\w./-]*\W+[\w./-]*\d|\bindex \d{8,}|^Our own\b"
+)
 
 
 def _exact(value: object) -> object:
@@ -129,8 +138,22 @@ def lint(document: Document, file: Head) -> Iterator[Fault]:
             f"there is no point '{file.probe}'",
             f"Did you mean '{near[0]}'?" if near else "Name a point of this file.",
         )
+    for position, point in enumerate(file.points):
+        counts = not point.unit and file.kind in _COUNTING_KINDS
+        if point.register_ and not counts and canonical_unit(point.unit) not in _BILLED:
+            message = f"a register counts energy or volume, and '{point.unit}' is neither"
+            yield document.fault(("point", position, "unit"), message, "Correct the unit, or leave 'register' out.")
     for position, point in enumerate(file.points if file.kind == "lift" else ()):
         if point.write is not None:
             yield document.fault(
                 ("point", position, "write"), "a lift is never written", "Leave it out; the house only reads lifts."
             )
+
+
+def untraceable(document: Document, sources: Sequence[str]) -> Iterator[Fault]:
+    """Find the sources that nobody could look up; those we ship must all be found again."""
+    for position, source in enumerate(sources):
+        if not _TRACEABLE.search(source):
+            message = f"nobody can find '{source}'"
+            remedy = "Name the document with its number, the public code as owner/repository, or an address."
+            yield document.fault(("sources", position), message, remedy)

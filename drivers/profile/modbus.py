@@ -1,10 +1,12 @@
 """Profiles of Modbus devices: their register maps.
 
-[modbus]          what holds for every point
-[relay], [card]   a door's opener and its reader, in profiles of doors only
+[modbus]            what holds for every point
+[[modbus.range]]    the addresses that the model has, where its manual says so
+[relay], [card]     a door's opener and its reader, in profiles of doors only
+[[point]]           one number each: a whole register or several, or with 'bit' or 'mask' a part of one
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
@@ -13,12 +15,23 @@ from pydantic import Field
 
 from drivers.profile.file import Exact, Head, PointTable, Table
 from protocols import modbus
-from protocols.toml import Document, Fault
+from protocols.register import largest
 
-Type = Literal["bit", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bcd16", "bcd32"]
-Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+Type = Literal[
+    "bit",
+    "u8hi", "u8lo",
+    "u16", "i16", "bcd16",
+    "u32", "i32", "f32", "bcd32", "mod10k2",
+    "u48", "i48", "bcd48", "mod10k3",
+    "u64", "i64", "f64", "bcd64", "mod10k4",
+]  # fmt: skip
+Order = Literal[
+    "ABCD", "CDAB", "BADC", "DCBA",
+    "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "EFGHABCD", "CDABGHEF", "FEHGBADC", "DCBAHGFE",
+]  # fmt: skip
+# The halves of a register are a register and a mask.
+BYTES = {"u8hi": 0xFF00, "u8lo": 0x00FF}
 MAX_ADDRESS = 65535
-MAX_CARD_SPAN = 16
 Address = Annotated[int, Field(ge=0, le=MAX_ADDRESS)]
 
 
@@ -27,7 +40,8 @@ class Source:
     """Where a point lives.
 
     Shape: zero-based ``address``; ``count`` registers, or one coil or discrete input where
-    ``type`` is ``bit``; value = number * ``scale``; a number equal to ``not_available`` is none.
+    ``type`` is ``bit``; value = number * ``scale``; a number among ``not_available`` is none. With a
+    ``mask`` the number is only these bits of the register, moved down to the lowest place.
     """
 
     function: int
@@ -36,7 +50,20 @@ class Source:
     order: str
     scale: Decimal
     count: int
-    not_available: int | None = None
+    not_available: frozenset[int] = frozenset()
+    mask: int | None = None
+
+    @property
+    def shift(self) -> int:
+        """How far the bits of ``mask`` stand above the lowest place."""
+        return 0 if self.mask is None else (self.mask & -self.mask).bit_length() - 1
+
+    @property
+    def most(self) -> int:
+        """The largest whole number that can come; Unsupported for a float."""
+        if self.type == "bit":
+            return 1
+        return largest(self.type) if self.mask is None else self.mask >> self.shift
 
 
 class Relay(NamedTuple):
@@ -71,15 +98,26 @@ class ModbusPoint(PointTable):
     order: Order | None = None
     scale: Exact = Decimal(1)
     length: int | None = None
-    not_available: int | None = None
+    not_available: int | list[int] = []
+    bit: Annotated[int, Field(ge=0, le=63)] | None = None
+    mask: Annotated[int, Field(gt=0)] | None = None
+
+
+class RangeTable(Table):
+    """Registers, coils or inputs that the model has, both ends inclusive."""
+
+    function: Literal[1, 2, 3, 4]
+    first: Address
+    last: Address
 
 
 class Settings(Table):
     function: Literal[1, 2, 3, 4] = 3
     type: Type = "u16"
     order: Order = "ABCD"
-    max_registers: Annotated[int, Field(ge=4, le=modbus.MAX_REGISTERS)] = modbus.MAX_REGISTERS
+    max_registers: Annotated[int, Field(ge=1, le=modbus.MAX_REGISTERS)] = modbus.MAX_REGISTERS
     max_gap: Annotated[int, Field(ge=0, le=64)] = 0
+    range: list[RangeTable] = []
 
 
 class RelayTable(Table):
@@ -109,32 +147,50 @@ class ModbusFile(Head):
         return self.point
 
 
-TABLES: Mapping[str, type[Table]] = {"point": ModbusPoint, "modbus": Settings, "relay": RelayTable, "card": CardTable}
+TABLES: Mapping[str, type[Table]] = {
+    "point": ModbusPoint,
+    "modbus": Settings,
+    "modbus.range": RangeTable,
+    "relay": RelayTable,
+    "card": CardTable,
+}
 
 
 def source(file: ModbusFile, point: ModbusPoint) -> Source:
     """Say where a point lives, with what the file says of all points."""
-    type_ = _type(file, point)
+    named = type_of(file, point)
+    type_ = "u16" if named in BYTES else named
+    mask = BYTES.get(named, point.mask) if point.bit is None else 1 << point.bit
     return Source(
         function=point.function or file.modbus.function,
         address=point.address,
         type=type_,
         order=point.order or file.modbus.order,
         scale=point.scale,
-        count=_count(type_),
-        not_available=point.not_available,
+        count=modbus.TYPE_LENGTH.get(type_, 1),  # a bit takes one place
+        not_available=frozenset(_as_read(number, type_) for number in sentinels(point)),
+        mask=mask,
     )
 
 
-_BITS = {"u16": 16, "u32": 32, "u64": 64}
-_DIGITS = {"bcd16": 4, "bcd32": 8}
+def type_of(file: ModbusFile, point: ModbusPoint) -> str:
+    """Say a point's type; a coil is a bit without saying so."""
+    function = point.function or file.modbus.function
+    if point.type is None and function in (modbus.READ_COILS, modbus.READ_DISCRETES):
+        return "bit"
+    return point.type or file.modbus.type
+
+
+def sentinels(point: ModbusPoint) -> list[int]:
+    """Give the numbers of a point that are none, as the file writes them."""
+    return point.not_available if isinstance(point.not_available, list) else [point.not_available]
 
 
 def modulus(source: Source) -> Decimal | None:
     """Say where a counter begins anew; a float and a signed number have no such place."""
-    if source.type in _DIGITS:
-        return Decimal(10) ** _DIGITS[source.type] * source.scale
-    return Decimal(2) ** _BITS[source.type] * source.scale if source.type in _BITS else None
+    if source.type[0] in "if":
+        return None
+    return (source.most + 1) * source.scale
 
 
 def link(file: ModbusFile) -> Link:
@@ -148,67 +204,8 @@ def link(file: ModbusFile) -> Link:
     )
 
 
-def lint(document: Document, file: ModbusFile) -> Iterator[Fault]:
-    """Find what is wrong between the points of a file that is right key by key."""
-    yield from _door_faults(document, file)
-    yield from _map_faults(document, file)
-
-
-def _door_faults(document: Document, file: ModbusFile) -> Iterator[Fault]:
-    """Refuse a write path where there must be none; above all the house never moves a lift."""
-    for name, table in (("relay", file.relay), ("card", file.card)):
-        if table is not None and file.kind != "door":
-            message = f"a device of kind '{file.kind}' has no [{name}]"
-            yield document.fault((name,), message, "Only a door is opened and has a reader; everything else is read.")
-    if file.card is not None:
-        places = [file.card.counter, file.card.bits, *range(file.card.number, file.card.number + 4)]
-        if len(set(places)) != len(places) or max(places) - min(places) >= MAX_CARD_SPAN:
-            message = f"the six registers must differ and lie within {MAX_CARD_SPAN}, to be read at one time"
-            yield document.fault(("card",), message, "Correct the addresses.")
-
-
-def _map_faults(document: Document, file: ModbusFile) -> Iterator[Fault]:
-    taken: dict[tuple[int, int], str] = {}
-    for position, point in enumerate(file.point):
-        function = point.function or file.modbus.function
-        type_ = _type(file, point)
-        is_bit = function in (modbus.READ_COILS, modbus.READ_DISCRETES)
-        if is_bit != (type_ == "bit"):
-            kind = "coils and discrete inputs hold bits" if is_bit else "registers hold no bits"
-            yield document.fault(("point", position), f"function {function} with type {type_}: {kind}", "Correct one.")
-            continue
-        count = _count(type_)
-        if point.length is not None and point.length != count:
-            yield document.fault(
-                ("point", position, "length"),
-                f"a {type_} has {count} registers, not {point.length}",
-                "Correct the type or the length.",
-            )
-        if point.address + count - 1 > MAX_ADDRESS:
-            yield document.fault(
-                ("point", position, "address"),
-                f"a {type_} at {point.address} ends beyond register {MAX_ADDRESS}",
-                "Addresses are zero-based; take the vendor's number less one, without its 3 or 4 in front.",
-            )
-        for place in range(point.address, point.address + count):
-            if (other := taken.get((function, place))) is not None:
-                yield document.fault(
-                    ("point", position, "address"),
-                    f"register {place} is already part of '{other}'",
-                    "Two numbers cannot share a register; check address and type of both.",
-                )
-                break
-            taken[function, place] = point.name
-
-
-def _type(file: ModbusFile, point: ModbusPoint) -> str:
-    """Say a point's type; a coil is a bit without saying so."""
-    function = point.function or file.modbus.function
-    if point.type is None and function in (modbus.READ_COILS, modbus.READ_DISCRETES):
-        return "bit"
-    return point.type or file.modbus.type
-
-
-def _count(type_: str) -> int:
-    """Say how many registers a type takes; a bit takes one place."""
-    return modbus.TYPE_LENGTH.get(type_, 1)
+def _as_read(number: int, type_: str) -> int:
+    """Take 0x8000 in a signed register for the negative number that it is there."""
+    if type_[0] != "i" or number <= (most := largest(type_)):
+        return number
+    return number - 2 * (most + 1)

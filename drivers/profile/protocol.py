@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from drivers.profile import cjt188, dlt645, iec62056, mbus, modbus, osdp
+from drivers.profile import ble, ble_lock, cjt188, dlt645, iec62056, mbus, modbus, modbus_lint, osdp
 from drivers.profile.file import Head, Table
 from protocols.toml import Document, Fault
 
@@ -29,7 +29,7 @@ class ProfileProtocol(NamedTuple):
 PROTOCOLS: Mapping[str, ProfileProtocol] = {
     "mbus": ProfileProtocol(mbus.MbusFile, mbus.TABLES, mbus.source, mbus.link, mbus.lint),
     "modbus": ProfileProtocol(
-        modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus.lint, modbus.modulus
+        modbus.ModbusFile, modbus.TABLES, modbus.source, modbus.link, modbus_lint.lint, modbus.modulus
     ),
     "dlt645": ProfileProtocol(
         dlt645.Dlt645File, dlt645.TABLES, dlt645.source, dlt645.link, dlt645.lint, dlt645.modulus
@@ -39,6 +39,11 @@ PROTOCOLS: Mapping[str, ProfileProtocol] = {
     "osdp": ProfileProtocol(osdp.OsdpFile, osdp.TABLES, osdp.source, osdp.link, osdp.lint),
     "cjt188": ProfileProtocol(
         cjt188.Cjt188File, cjt188.TABLES, cjt188.source, cjt188.link, cjt188.lint, cjt188.modulus
+    ),
+    "bthome": ProfileProtocol(ble.BthomeFile, ble.BTHOME_TABLES, ble.bthome_source, ble.bthome_link, ble.lint_bthome),
+    "beacon": ProfileProtocol(ble.BeaconFile, ble.BEACON_TABLES, ble.beacon_source, ble.beacon_link, ble.lint_beacon),
+    "ble-lock": ProfileProtocol(
+        ble_lock.LockFile, ble_lock.LOCK_TABLES, ble_lock.lock_source, ble_lock.lock_link, ble_lock.lint_lock
     ),
 }
 

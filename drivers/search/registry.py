@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from drivers.search import Search, cjt188, dlt645, mbus, modbus, osdp
+from drivers.search import Search, ble, cjt188, dlt645, mbus, modbus, osdp
 
 
 class Way(NamedTuple):
@@ -19,4 +19,5 @@ WAYS: Mapping[str, Way] = {
     "cjt188": Way(cjt188.search, ((2400, "E"), (9600, "E"))),
     "mbus": Way(mbus.search, ((2400, "E"), (300, "E"), (9600, "E"))),
     "osdp": Way(osdp.search, ((9600, "N"), (115200, "N"))),
+    "ble": Way(ble.search, ()),  # no baud rate: an adapter
 }

@@ -137,10 +137,12 @@ def _touches(source: Source, request: Request) -> bool:
 def _image(registers: Sequence[Register], values: Mapping[str, Value]) -> dict[int, int]:
     image: dict[int, int] = {}
     for it in registers:
-        raw = raw_value(it, values[it.point])
+        # Points that share a register each add their own bits.
+        raw = raw_value(it, values[it.point]) * (1 << it.source.shift)
         is_bit = it.source.function in _BITS
         words = [int(raw)] if is_bit else modbus.encode_registers(raw, it.source.type, it.source.order)
-        image.update(enumerate(words, start=it.source.address))
+        for address, word in enumerate(words, start=it.source.address):
+            image[address] = image.get(address, 0) | word
     return image
 
 
@@ -168,6 +170,8 @@ def _served(
             continue
         raw = modbus.decode_registers(words[start : start + it.source.count], it.source.type, it.source.order)
         if isinstance(raw, Decimal):
+            if it.source.mask is not None:
+                raw = Decimal((int(raw) & it.source.mask) >> it.source.shift)
             told = canonical(Quantity(raw * it.source.scale, it.unit))
             found.append(Served(unit.device.id, it.point, _two_places(told.value or Decimal(0)), told.unit))
     return tuple(found)

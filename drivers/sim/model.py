@@ -6,7 +6,7 @@ turns into its own codes. Nothing here knows a protocol.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple, Protocol
 
 from drivers.sim.load import STEP, Load, draw
@@ -20,6 +20,8 @@ _POWER_FACTOR = Decimal("0.95")
 _REACTIVE_SHARE = Decimal("0.3287")
 _TARIFF_SHARES = (1, 3, 4, 2)  # sharp, peak, flat, valley: tenths of the steps
 _TARIFFS = (1, 2, 3, 4)
+_PHASES = (1, 2, 3)
+_PHASE_SHARES = (7, 6, 7)  # twentieths of the steps, as of the power
 _ENERGIES = (
     "energyImportTotal",
     "energyTotal",
@@ -27,9 +29,11 @@ _ENERGIES = (
     "energyExportTotal",
     *(f"energyImportTariff{tariff}" for tariff in _TARIFFS),
     *(f"energyExportTariff{tariff}" for tariff in _TARIFFS),
+    *(f"energyImportL{phase}" for phase in _PHASES),
+    *(f"energyExportL{phase}" for phase in _PHASES),
 )
+_REACTIVES = ("reactiveImport", "reactiveExport", "reactiveTotal")
 _JITTER_MS = 5_000
-_PHASES = (1, 2, 3)
 
 
 class Base(NamedTuple):
@@ -60,13 +64,14 @@ class Electricity:
 
     @property
     def registers(self) -> Mapping[str, str]:
-        return dict.fromkeys(_ENERGIES, "kWh")
+        return dict.fromkeys(_ENERGIES, "kWh") | dict.fromkeys(_REACTIVES, "kvarh")
 
     def values(self, at_ms: int) -> dict[str, Value]:
         power = self.load.rate(at_ms).quantize(_TENTH, ROUND_HALF_EVEN)
-        values: dict[str, Value] = dict.fromkeys(_ENERGIES, 0 * STEP)
+        values: dict[str, Value] = dict.fromkeys(self.registers, 0 * STEP)
         values.update(self._energies(at_ms))
         values.update(_powers("Total", power))
+        values["powerImport"], values["powerExport"] = power, 0 * _TENTH
         values["pf"] = _POWER_FACTOR
         values["freq"] = Decimal(4998 + draw(self.load.seed, "freq", at_ms // _JITTER_MS) % 5) / 100
         values.update(self._phases(power, at_ms))
@@ -76,9 +81,10 @@ class Electricity:
         steps = self._steps(at_ms)
         names = ("energyImportTotal", "energyTotal", "energyCombinedTotal")
         values: dict[str, Value] = dict.fromkeys(names, steps * STEP)
-        values.update(
-            {f"energyImportTariff{number}": share * STEP for number, share in enumerate(_tariffs(steps), start=1)}
-        )
+        for name, shares in (("energyImportTariff", _TARIFF_SHARES), ("energyImportL", _PHASE_SHARES)):
+            values.update({f"{name}{number}": it * STEP for number, it in enumerate(_shared(steps, shares), start=1)})
+        reactive = (steps * STEP * _REACTIVE_SHARE).quantize(STEP, ROUND_FLOOR)
+        values.update(dict.fromkeys(("reactiveImport", "reactiveTotal"), reactive))
         return values
 
     def _steps(self, at_ms: int) -> int:
@@ -112,12 +118,16 @@ class Water:
 
     @property
     def registers(self) -> Mapping[str, str]:
-        return {"volumeTotal": "m3"}
+        return {"volumeTotal": "m3", "volumeReverse": "m3"}
 
     def values(self, at_ms: int) -> dict[str, Value]:
         steps = self.base.steps + self.load.steps(self.base.at_ms, at_ms)
         return {
             "volumeTotal": steps * STEP,
+            "volumeNet": steps * STEP,
+            "volumeReverse": 0 * STEP,
+            "pressure": Decimal(320),
+            "temperature": Decimal("14.5"),
             "settlementVolume": (steps - steps % _SETTLEMENT_STEPS) * STEP,
             "flowRate": (self.load.rate(at_ms) / 1000).quantize(_MILLI),
             "valveState": "open",
@@ -133,11 +143,11 @@ def _powers(suffix: str, power: Decimal) -> dict[str, Value]:
     }
 
 
-def _tariffs(steps: int) -> list[int]:
-    """Count each tariff's steps so that all four only grow and sum to the whole."""
-    tens, rest = divmod(steps, sum(_TARIFF_SHARES))
+def _shared(steps: int, shares: tuple[int, ...]) -> list[int]:
+    """Count each one's steps so that all only grow and sum to the whole."""
+    rounds, rest = divmod(steps, sum(shares))
     counts, before = [], 0
-    for share in _TARIFF_SHARES:
-        counts.append(tens * share + min(max(rest - before, 0), share))
+    for share in shares:
+        counts.append(rounds * share + min(max(rest - before, 0), share))
         before += share
     return counts

@@ -11,7 +11,7 @@ from rich.table import Table
 from drivers.bus.exchange import ModbusRead
 from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus
-from edge_agent.commands.scan import line_of
+from edge_agent.commands.place import place_of
 from edge_agent.commands.shell import NO, WRONG, Json, fail, out, print_json, say
 from edge_agent.order import Reading, plausible, readings
 
@@ -80,7 +80,7 @@ def _read(ctx: typer.Context, place: str, what: tuple[int, int, str, int], *, as
             WRONG,
             as_json=as_json,
         )
-    settings = line_of(ctx, place, as_json=as_json)
+    settings = place_of(ctx, place, as_json=as_json).line
 
     async def ask() -> bytes:
         async with create_bus(settings) as bus:

@@ -122,18 +122,18 @@ async def command(bus: Bus, took: list[float], seconds: float) -> None:
         took.append(time.monotonic() - asked)
 
 
-async def saturate(address: str, seconds: float) -> float:
+async def saturate(address: str, seconds: float, registers: int) -> float:
     """Ask one device without a pause and compare with what the bytes, the turn-around and the silence need."""
     async with create_bus(bus_settings("rtu", address)) as bus:
-        await bus.execute(ModbusRead(1, 4, 0, 12))
+        await bus.execute(ModbusRead(1, 4, 0, registers))
         began, done = time.monotonic(), 0
         while time.monotonic() - began < seconds:
-            await bus.execute(ModbusRead(1, 4, 0, 12))
+            await bus.execute(ModbusRead(1, 4, 0, registers))
             done += 1
         passed = time.monotonic() - began
     # The simulator gives each byte eleven bits; a frame ends with 3.5 characters of silence.
     byte_s = 11 / BAUD
-    least = (8 + 5 + 2 * 12 + 3.5) * byte_s + REPLY_MS / 1000
+    least = (8 + 5 + 2 * registers + 3.5) * byte_s + REPLY_MS / 1000
     return done * least / passed
 
 
@@ -155,7 +155,10 @@ def main() -> None:
             try:
                 found = asyncio.run(poll(kind, address, folder, options.seconds, options.period))
                 if kind == "rtu":
-                    told["serial_utilisation"] = round(asyncio.run(saturate(address, options.seconds / 10)), 3)
+                    # The block of the meter that its profile reads for voltages, currents and powers, and a part of it.
+                    for name, registers in (("serial_utilisation", 18), ("serial_utilisation_short", 12)):
+                        share = asyncio.run(saturate(address, options.seconds / 10, registers))
+                        told[name] = round(share, 3)
             finally:
                 simulator.terminate()
                 simulator.join()

@@ -197,7 +197,15 @@ def main() -> None:
     meters.start()
     ports = ours.recv()
     found = {}
-    for count in (our_exchanges, our_pipeline, pymodbus_sequential, pymodbus_fifty, our_points, pymodbus_points, our_pace):
+    for count in (
+        our_exchanges,
+        our_pipeline,
+        pymodbus_sequential,
+        pymodbus_fifty,
+        our_points,
+        pymodbus_points,
+        our_pace,
+    ):
         found[count.__name__] = measure(count, ports, options.seconds)
         if not options.json:
             print(count.__name__, {key: round(value, 3) for key, value in found[count.__name__].items()}, flush=True)

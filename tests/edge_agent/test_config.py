@@ -190,7 +190,7 @@ key_file = "leak-1.key"
 
 def test_a_bluetooth_adapter_carries_what_advertises_and_nothing_else(tmp_path: Path) -> None:
     found = load_settings(write(tmp_path, BLE))
-    assert found.buses == (BleSettings("air", "hci0", "auto", 10.0, 60),)
+    assert found.buses == (BleSettings("air", "hci0", "active", 10.0, 60),)
     assert found.devices[0].options.key_file == tmp_path / "leak-1.key"
     meter = BLE.replace("sensor/bthome-leak", "electricity/eastron-sdm630")
     assert "speaks modbus, which a bus of kind 'ble' does not carry" in wrong(tmp_path, meter)

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import stat
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,28 @@ async def stumble(_question: Mapping[str, Any]) -> Any:
     raise RuntimeError("a fault of ours")
 
 
+ended: list[str] = []
+
+
+async def count(question: Mapping[str, Any]) -> AsyncGenerator[Any]:
+    try:
+        for number in range(question["to"]):
+            yield number
+            if question.get("pause"):
+                await asyncio.sleep(question["pause"])
+        if question.get("then") == "refuse":
+            raise ControlError("no further than that")
+        if question.get("then") == "stumble":
+            raise RuntimeError("a fault of ours")
+    finally:
+        ended.append("count")
+
+
 @pytest.fixture
 async def path(tmp_path: Path) -> AsyncIterator[Path]:
-    server = ControlServer(tmp_path / "edge.sock", {"echo": echo, "refuse": refuse, "stumble": stumble})
+    server = ControlServer(
+        tmp_path / "edge.sock", {"echo": echo, "refuse": refuse, "stumble": stumble}, {"count": count}
+    )
     await server.open()
     yield tmp_path / "edge.sock"
     await server.close()
@@ -128,3 +147,32 @@ async def test_a_socket_left_by_a_killed_gateway_is_replaced(tmp_path: Path) -> 
     assert await ControlClient(tmp_path / "edge.sock").ask("echo") == {"heard": None}
     await server.close()
     assert not (tmp_path / "edge.sock").exists()
+
+
+async def test_a_stream_tells_one_after_the_other_and_ends(path: Path) -> None:
+    assert [told async for told in ControlClient(path).follow("count", to=3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("then", "words"), [("refuse", "no further"), ("stumble", "its log has it")])
+async def test_a_stream_that_ends_badly_says_why_after_what_it_told(path: Path, then: str, words: str) -> None:
+    stream = ControlClient(path).follow("count", to=2, then=then)
+    assert [await anext(stream), await anext(stream)] == [0, 1]
+    with pytest.raises(ControlError, match=words):
+        await anext(stream)
+
+
+async def test_whoever_has_heard_enough_ends_the_stream_at_the_gateway_too(path: Path) -> None:
+    ended.clear()
+    async with aclosing(ControlClient(path).follow("count", to=1_000, pause=30)) as stream:
+        assert await anext(stream) == 0
+    async with asyncio.timeout(3):
+        while not ended:
+            await asyncio.sleep(0.01)
+    assert await ControlClient(path).ask("echo", word="still here") == {"heard": "still here"}
+
+
+async def test_a_stream_that_is_not_known_and_a_gateway_that_is_not_there_are_told(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="does not know that question"):
+        await anext(ControlClient(path).follow("dance"))
+    with pytest.raises(NotRunning):
+        await anext(ControlClient(tmp_path / "nowhere.sock").follow("count"))

@@ -28,7 +28,12 @@ def test_an_order_is_what_openssl_makes_of_it_and_fits_the_smallest_mtu(mac: str
     assert decode_order(made, NONCE, KEY, mac) == ORDER
 
 
-@given(st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16), st.integers(0, 255), st.integers(0, 0xFFFF))
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 255),
+    st.integers(0, 0xFFFF),
+)
 def test_a_recorded_order_answers_no_other_nonce(first: bytes, second: bytes, code: int, tenths: int) -> None:
     order = encode_order(LockOrder(code, tenths), first, KEY)
     assert decode_order(order, first, KEY) == (code, tenths)

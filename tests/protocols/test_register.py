@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
 from protocols.errors import LengthMismatch, MalformedFrame, Unsupported
-from protocols.modbus import ORDERS, TYPE_LENGTH, decode_registers, encode_registers
+from protocols.modbus import decode_registers, encode_registers
+from protocols.register import LONG_ORDERS, ORDERS, TYPE_LENGTH, largest, wire_positions
 
 WHOLE = {name: length for name, length in TYPE_LENGTH.items() if name[0] in "ui"}
 
@@ -36,11 +37,55 @@ WHOLE = {name: length for name, length in TYPE_LENGTH.items() if name[0] in "ui"
         ([0xFFFF] * 4, "i64", "ABCD", "-1"),
         ([0x1234], "bcd16", "ABCD", "1234"),
         ([0x0012, 0x3456], "bcd32", "ABCD", "123456"),
+        ([0x0012, 0x3456, 0x7890], "bcd48", "ABCD", "1234567890"),
+        ([0x7890, 0x3456, 0x0012, 0x0000], "bcd64", "CDAB", "1234567890"),
+        ([0x0001, 0x0002, 0x0003], "u48", "ABCD", str(1 << 32 | 2 << 16 | 3)),
+        ([0x0003, 0x0002, 0x0001], "u48", "CDAB", str(1 << 32 | 2 << 16 | 3)),
+        ([0xFFFF, 0xFFFF, 0xFFFE], "i48", "ABCD", "-2"),
+        ([12, 3456], "mod10k2", "ABCD", "123456"),
+        ([1, 2, 3], "mod10k3", "ABCD", "100020003"),
+        ([4, 3, 2, 1], "mod10k4", "CDAB", "1000200030004"),
     ],
 )
 def test_known_numbers(words: list[int], type_: str, order: str, expected: str) -> None:
     assert str(decode_registers(words, type_, order)) == expected
     assert encode_registers(Decimal(expected), type_, order) == words
+
+
+@pytest.mark.parametrize("order", LONG_ORDERS)
+def test_an_order_of_eight_letters_is_the_order_of_the_wire(order: str) -> None:
+    wire = bytes(0x11 * (1 + "ABCDEFGH".index(letter)) for letter in order)
+    words = [wire[at] << 8 | wire[at + 1] for at in range(0, 8, 2)]
+    assert decode_registers(words, "u64", order) == 0x1122334455667788
+    assert encode_registers(Decimal(0x1122334455667788), "u64", order) == words
+    assert bytes(wire[position] for position in wire_positions(4, order)).hex() == "1122334455667788"
+
+
+@pytest.mark.parametrize(("short", "long"), list(zip(ORDERS, LONG_ORDERS, strict=False)))
+def test_an_order_of_four_letters_is_one_of_eight(short: str, long: str) -> None:
+    assert decode_registers([1, 2, 3, 4], "u64", short) == decode_registers([1, 2, 3, 4], "u64", long)
+
+
+@pytest.mark.parametrize("type_", [name for name, length in TYPE_LENGTH.items() if length != 4])
+def test_an_order_of_eight_letters_needs_four_registers(type_: str) -> None:
+    with pytest.raises(Unsupported):
+        decode_registers([0] * TYPE_LENGTH[type_], type_, "GHEFCDAB")
+
+
+@pytest.mark.parametrize("type_", [name for name in TYPE_LENGTH if name[0] != "f"])
+def test_the_largest_number_of_a_type_fits_and_one_more_does_not(type_: str) -> None:
+    most = largest(type_)
+    assert decode_registers(encode_registers(Decimal(most), type_), type_) == most
+    least = -most - 1 if type_[0] == "i" else 0
+    assert decode_registers(encode_registers(Decimal(least), type_), type_) == least
+    for beyond in (most + 1, least - 1):
+        with pytest.raises(ValueError, match="fit"):
+            encode_registers(Decimal(beyond), type_)
+
+
+def test_a_float_has_no_largest_whole_number() -> None:
+    with pytest.raises(Unsupported):
+        largest("f32")
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -91,6 +136,8 @@ def test_a_text_ends_at_its_first_nul() -> None:
 def test_a_bad_digit_is_refused() -> None:
     with pytest.raises(MalformedFrame):
         decode_registers([0x12A4], "bcd16")
+    with pytest.raises(MalformedFrame, match="at most 9999, not 10000"):
+        decode_registers([10_000, 0], "mod10k2")
 
 
 @pytest.mark.parametrize("words", [[], [1], [1, 2, 3]])

@@ -7,6 +7,8 @@ import pytest
 
 from drivers.errors import ProfileError
 from drivers.profile import dlt645, load_profile, modbus, parse_profile, profile_directory, profile_names
+from drivers.profile.file import untraceable
+from protocols.toml import parse
 
 GOOD = """\
 title = "A meter"
@@ -63,6 +65,40 @@ def test_every_shipped_profile_loads_and_names_its_source(name: str) -> None:
     assert profile.point(profile.probe) in profile.points
     if profile.kind in ("electricity", "water"):
         assert any(point.is_register for point in profile.points)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_shipped_profile_has_sources_that_can_be_looked_up(name: str) -> None:
+    path = Path(load_profile(name).file)
+    document = parse(path.read_text(encoding="utf-8"), path.name)
+    assert [str(fault) for fault in untraceable(document, load_profile(name).sources)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith("electricity/")])
+def test_every_electricity_meter_says_what_was_drawn(name: str) -> None:
+    registers = {point.name for point in load_profile(name).points if point.is_register}
+    # Some models count each tariff apart and have no sum.
+    assert "energyImportTotal" in registers or {"energyImportTariff1", "energyImportTariff2"} <= registers
+
+
+@pytest.mark.parametrize(
+    ("source", "is_found"),
+    [
+        ("https://www.example.com/manual.pdf", True),
+        ("volkszaehler/mbmd, meters/rs485/sdm.go (commit 13a3019)", True),
+        ("Eltako Modbus-RTU protocol V1.6", True),
+        ("Siemens manual A5E01168664B-04", True),
+        ("Our own template", True),
+        ("the manual", False),
+        ("notes of a colleague", False),
+        ("", False),
+    ],
+)
+def test_a_source_names_a_document_or_an_address(source: str, is_found: bool) -> None:
+    faults = list(untraceable(parse(f'sources = [\n  "{source}",\n]\n', "x.toml"), [source]))
+    assert [(fault.file, fault.key) for fault in faults] == ([] if is_found else [("x.toml", "sources[1]")])
+    assert all(fault.line for fault in faults)
+    assert all("Name the document with its number" in fault.remedy for fault in faults)
 
 
 def test_the_demos_profiles_are_there() -> None:
@@ -202,6 +238,18 @@ def test_a_state_is_written_as_the_number_that_is_sent() -> None:
     _, key, message = only_fault(GOOD.replace('unit = "kW"\nscale = 0.1', 'states = { off = "off" }'))
     assert key == "point[2].states"
     assert "'off' is not a code" in message
+
+
+def test_only_energy_and_volume_are_registers() -> None:
+    line, key, message = only_fault(GOOD.replace('unit = "kW"', 'unit = "kW"\nregister = true'))
+    assert (line, key) == (19, "point[2].unit")
+    assert "a register counts energy or volume, and 'kW' is neither" in message
+
+
+def test_a_register_without_a_unit_is_no_energy() -> None:
+    _, key, message = only_fault(GOOD.replace('unit = "kW"', "register = true"))
+    assert key == "point[2].unit"
+    assert "leave 'register' out" in message
 
 
 def test_a_probe_must_be_a_point() -> None:

@@ -20,10 +20,11 @@ def _numbers(at_ms: int) -> dict[str, Decimal]:
 
 
 @given(at=st.integers(0, 10 * DAY_MS), gap=st.integers(0, DAY_MS))
-def test_every_register_only_grows_and_tariffs_sum_to_the_whole(at: int, gap: int) -> None:
+def test_every_register_only_grows_and_tariffs_and_phases_sum_to_the_whole(at: int, gap: int) -> None:
     first, later = _numbers(at), _numbers(at + gap)
     assert all(later[name] >= first[name] for name in _METER.registers)
     assert sum(first[f"energyImportTariff{tariff}"] for tariff in (1, 2, 3, 4)) == first["energyImportTotal"]
+    assert sum(first[f"energyImportL{phase}"] for phase in (1, 2, 3)) == first["energyImportTotal"]
 
 
 @given(at=st.integers(0, 10 * DAY_MS))

@@ -13,12 +13,12 @@ from drivers.base import Driver
 from drivers.bus.settings import SerialSettings, TcpSettings
 from drivers.errors import DeviceError, DeviceOffline
 from drivers.factory import create_bus, create_driver
-from drivers.profile import load_profile
+from drivers.profile import load_profile, profile_names
 from drivers.sim.fault import Faults
 from drivers.sim.site import Line, Site
 from drivers.sim.training import training_site
 from protocols.quantity import Quality
-from tests.drivers.sim.served import Running, running
+from tests.drivers.sim.served import Running, running, site_from
 
 
 def _settings(line: Line, site: Running) -> TcpSettings | SerialSettings:
@@ -64,6 +64,23 @@ async def test_every_point_of_every_live_device_is_read(tmp_path: Path) -> None:
             for value in registers:
                 assert value.quantity.value == Decimal(entries[value.point]["value"])
                 assert value.quantity.unit == entries[value.point]["unit"]
+
+
+async def test_every_modbus_meter_is_read_by_its_profile(tmp_path: Path) -> None:
+    profiles = [load_profile(name) for name in profile_names()]
+    names = [it.name for it in profiles if it.protocol == "modbus" and it.kind in ("electricity", "water", "heat")]
+    text = '[[line]]\nid = "tcp-1"\nkind = "modbus-tcp"\nport = 0\npaced = false\nreply_ms = 0\n'
+    for unit, name in enumerate(names, start=1):
+        text += f'[[device]]\nid = "d{unit}"\nline = "tcp-1"\nprofile = "{name}"\naddress = "{unit}"\n'
+    async with _drivers(site_from(text + f'[site]\njournal = "{tmp_path}/journal"\n', tmp_path)) as (site, drivers):
+        for driver in drivers.values():
+            values = {value.point: value.quantity for value in await driver.read()}
+            assert set(values) == {point.name for point in driver.profile.points}
+            assert {quantity.quality for quantity in values.values()} == {Quality.GOOD}, driver.profile.name
+            told = [value.quantity.value for value in await driver.probe()]
+            assert len(told) == 1
+            assert told[0]
+        assert {it["meter"] for it in site.journal} == set(drivers)
 
 
 async def test_on_bad_lines_nothing_is_read_that_was_not_served(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pymodbus import FramerType
 from typer.testing import CliRunner
 
 from edge_agent.cli import app
+from tests.drivers.bluez import Station, bluez_on, needs_dbus
 from tests.drivers.dlt645_site import peer_of, simulated
 from tests.drivers.modbus_server import Unit, modbus_server
 
@@ -76,7 +77,7 @@ async def test_a_silent_line_says_where_to_look() -> None:
     [
         (("/dev/ttyNONE", "-p", "modbus"), 1, "There is no serial port /dev/ttyNONE"),
         (("127.0.0.1:9", "-p", "mbus"), 2, "carries none of mbus"),
-        (("/dev/ttyNONE", "-p", "morse"), 2, "There are: modbus, dlt645, cjt188, mbus, osdp."),
+        (("/dev/ttyNONE", "-p", "morse"), 2, "There are: modbus, dlt645, cjt188, mbus, osdp, ble."),
         (("/dev/ttyNONE", "--parity", "Q"), 2, "Say N, E or O."),
     ],
 )
@@ -84,3 +85,17 @@ def test_a_wrong_word_is_met_with_the_right_ones(args: tuple[str, ...], code: in
     done = CliRunner().invoke(app, ["scan", *args])
     assert done.exit_code == code
     assert words in done.stderr
+
+
+@needs_dbus
+async def test_what_advertises_around_an_adapter_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bluez_on(tmp_path, monkeypatch) as bluez:
+        bluez.place(Station("A4:C1:38:00:00:01", {"fcd2": bytes.fromhex("4002C40903BF13")}))
+        code, stdout, _ = await scan("hci0", "--timeout", "1")
+        assert code == 0
+        assert "sensor/bthome-thermometer" in stdout
+        code, stdout, _ = await edge("probe", "hci0", "A4:C1:38:00:00:01")
+        assert (code, "Take the profile 'sensor/bthome-thermometer'." in stdout) == (0, True)
+        bluez.pull_out()
+        code, _, stderr = await scan("ble", "-p", "ble", "--timeout", "1")
+        assert (code, "There is no Bluetooth adapter 'hci0'. Plug one in" in stderr) == (1, True)
