@@ -1,6 +1,6 @@
 """Prove the log: every batch whole, signed by its gateway, and none missing, moved or put between."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,10 +59,25 @@ def _faults(row: Any, header: Header, keys: Sequence[str], before: int, digest: 
         found.append("its row says something else than its bytes")
     if keys and not any(header.is_signed_by(key) for key in keys):
         found.append("it is not signed with a key of this gateway")
-    if row.from_seq != before + 1:
-        found.append(f"records {before + 1} to {row.from_seq - 1} of the {header.lane.word} lane are not here")
-    elif header.signature and header.first_seq == row.from_seq and header.prev != digest:
-        found.append("it names another batch as the one before it")
+    return found + _breaks(header, row.from_seq, before, digest)
+
+
+def _breaks(header: Header, from_seq: int, before: int, digest: str) -> list[str]:
+    if from_seq != before + 1:
+        return [f"records {before + 1} to {from_seq - 1} of the {header.lane.word} lane are not here"]
+    if header.signature and header.first_seq == from_seq and header.prev != digest:
+        return ["it names another batch as the one before it"]
+    return []
+
+
+def chain_faults(log: Iterable[tuple[Header, int]]) -> list[str]:
+    """Say where one gateway's log, as batches and the first number that counts of each, does not hold together."""
+    found: list[str] = []
+    ends: dict[tuple[int, int], tuple[int, str]] = {}
+    for header, from_seq in log:
+        lane = (header.epoch, int(header.lane))
+        found += _breaks(header, from_seq, *ends.get(lane, (0, "")))
+        ends[lane] = (header.last_seq, header.digest)
     return found
 
 

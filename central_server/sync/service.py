@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
-from central_server.sync import store
+from central_server.sync import intake, store
 from protocols.errors import ProtocolError
-from protocols.sync import Header, batch_header, decode_batch, is_edge_id
+from protocols.sync import Header, batch_header, is_edge_id
 
 log = logging.getLogger("central.sync")
 
@@ -112,38 +112,38 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
 
 async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header: Header, body: bytes) -> Taken:
     before = await store.read_mark(connection, gateway.id, header)
-    mark = before or 0
-    if header.last_seq <= mark:
-        return Taken(mark, None, await store.head_of(connection, gateway.id, header))
-    await _check_epoch(connection, gateway, header)
-    if header.first_seq > mark + 1:
-        raise Conflict(
-            "sync_gap",
-            "The batch starts at {first}, but {expected} is the next record of this lane.",
-            first=header.first_seq,
-            expected=mark + 1,
-        )
-    if not await store.move_mark(connection, gateway.id, header, before):
-        raise Conflict(
-            "sync_gap", "Another delivery of this lane is under way; go on from {expected}.", expected=mark + 1
-        )
-    batch_id = await store.append_batch(connection, gateway.id, header, body, mark + 1, now_ms())
-    return Taken(header.last_seq, batch_id, header.digest)
+    newest, is_known = await store.epochs_of(connection, gateway.id, header.epoch)
+    match intake.decide(header, intake.Lane(before or 0, newest, is_known)):
+        case intake.Repeated(mark):
+            return Taken(mark, None, await store.head_of(connection, gateway.id, header))
+        case intake.Missing(expected):
+            text = "The batch starts at {first}, but {expected} is the next record of this lane."
+            raise Conflict("sync_gap", text, first=header.first_seq, expected=expected)
+        case intake.Fenced():
+            raise Conflict(
+                "sync_fenced",
+                "Gateway '{edge_id}' has begun a newer store since: this one is an old copy or another box. Nothing of it "
+                "is taken. If it is the right one, invite the gateway again and let it begin an empty store.",
+                edge_id=gateway.edge_id,
+            )
+        case intake.Taken(from_seq, is_new_store):
+            if is_new_store:
+                await store.add_epoch(connection, gateway.id, header.epoch, now_ms())
+            if not await store.move_mark(connection, gateway.id, header, before):
+                text = "Another delivery of this lane is under way; go on from {expected}."
+                raise Conflict("sync_gap", text, expected=from_seq)
+            batch_id = await store.append_batch(connection, gateway.id, header, body, from_seq, now_ms())
+            return Taken(header.last_seq, batch_id, header.digest)
 
 
 async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> None:
-    """Compare what is here already with what comes again under the same numbers.
-
-    A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut.
-    Other records under the same numbers are another box's: a copy of this gateway's disk.
-
-    Raises: Conflict.
-    """
+    """Compare what is here already with what comes again under the same numbers. Raises: Conflict."""
     async with db.read() as connection:
         logged = await store.logged_beside(connection, gateway.id, header)
-    if not logged or any(digest == header.digest for _, digest, _ in logged):
+    if not logged:
         return
-    if await asyncio.to_thread(_contradicts, header, body, logged):
+    is_fork = await asyncio.to_thread(intake.contradicts, header, body, logged)
+    if is_fork:
         raise Conflict(
             "sync_fork",
             "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
@@ -151,39 +151,3 @@ async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header
             edge_id=gateway.edge_id,
             first=header.first_seq,
         )
-
-
-def _contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]]) -> bool:
-    try:
-        mine = decode_batch(body)
-    except ProtocolError:
-        return False  # what cannot be read is set aside when it is expanded
-    for from_seq, _, other in logged:
-        try:
-            theirs = decode_batch(other)
-        except ProtocolError:
-            continue
-        first, last = max(from_seq, mine.first_seq), min(theirs.last_seq, mine.last_seq)
-        ours = mine.records[first - mine.first_seq : last - mine.first_seq + 1]
-        if ours != theirs.records[first - theirs.first_seq : last - theirs.first_seq + 1]:
-            return True
-    return False
-
-
-async def _check_epoch(connection: AsyncConnection, gateway: store.GatewayRow, header: Header) -> None:
-    """Take a store's first records as its beginning, and nothing new from a store that another has followed.
-
-    Raises: Conflict.
-    """
-    newest = await store.newest_epoch(connection, gateway.id)
-    if newest == str(header.epoch):
-        return
-    if await store.knows_epoch(connection, gateway.id, header.epoch):
-        raise Conflict(
-            "sync_fenced",
-            "Gateway '{edge_id}' has begun a newer store since: this one is an old copy or another box. Nothing of it is "
-            "taken. If it is the right one, invite the gateway again and let it begin an empty store.",
-            edge_id=gateway.edge_id,
-        )
-    if header.first_seq == 1:
-        await store.add_epoch(connection, gateway.id, header.epoch, now_ms())

@@ -54,18 +54,12 @@ async def sign_keys(connection: AsyncConnection) -> dict[int, list[str]]:
     return found
 
 
-async def newest_epoch(connection: AsyncConnection, gateway_id: int) -> str | None:
-    """Give the epoch of the store that a gateway has begun last."""
+async def epochs_of(connection: AsyncConnection, gateway_id: int, epoch: int) -> tuple[int | None, bool]:
+    """Give the epoch of the store that a gateway has begun last, and whether this one is known."""
     own = gateway_epoch.c
-    query = select(own.epoch).where(own.gateway_id == gateway_id).order_by(own.since.desc(), own.epoch).limit(1)
-    found: str | None = (await connection.execute(query)).scalar_one_or_none()
-    return found
-
-
-async def knows_epoch(connection: AsyncConnection, gateway_id: int, epoch: int) -> bool:
-    own = gateway_epoch.c
-    query = select(own.epoch).where(own.gateway_id == gateway_id, own.epoch == str(epoch))
-    return (await connection.execute(query)).scalar_one_or_none() is not None
+    query = select(own.epoch).where(own.gateway_id == gateway_id).order_by(own.since, own.epoch)
+    found = [int(row[0]) for row in await connection.execute(query)]
+    return (found[-1] if found else None), epoch in found
 
 
 async def add_epoch(connection: AsyncConnection, gateway_id: int, epoch: int, since: int) -> None:

@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[2]
 LEFT = ("drivers/sim/", "edge_agent/commands/sim.py", "edge_agent/check/")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA|\(\?)")
 # Parts that only join, and what only a log or a programmer is told.
-JOINTS = frozenset({" or ", "Value error, ", "[bold]{0}[/]  {1}  epoch {2}", "edge: {0}: {1}"})
+JOINTS = frozenset(
+    {
+        " or ",
+        " and ",
+        "{0} to {1}",
+        "Value error, ",
+        "[bold]{0}[/]  {1}  epoch {2}",
+        "edge: {0}: {1}",
+        '\n[uplink]\nurl = "{0}"',
+    }
+)
 LOGGED = frozenset(
     {"a question has at least one try", "store: a request could not be served", "uplink: a fault in this program"}
 )

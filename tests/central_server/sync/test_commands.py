@@ -22,7 +22,7 @@ def central(tmp_path: Path) -> Any:
 
     def run(*words: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["-c", str(tmp_path / "central.toml"), *words])
-        return done.exit_code, done.stdout + done.stderr
+        return done.exit_code, done.stdout + done.stderr.strip()
 
     assert run("migrate")[0] == 0
     assert run("records", "import", str(tmp_path / "site.toml"))[0] == 0

@@ -1,0 +1,85 @@
+"""What becomes of a batch, without a database: decided from what is known of its lane.
+
+known of the lane                           decision
+all of it is here                           Repeated  acknowledged again, nothing stored
+records before it are missing               Missing   the gateway goes back
+another store of the gateway came since     Fenced    nothing new of this one is taken
+the rest                                    Taken     what is above the mark counts
+"""
+
+from dataclasses import dataclass
+
+from protocols.errors import ProtocolError
+from protocols.sync import Header, decode_batch
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What is known of a gateway's lane: its mark, and the stores the gateway has begun."""
+
+    mark: int
+    newest_epoch: int | None
+    is_known_epoch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What counts begins at ``from_seq``; ``is_new_store`` where it is the first word of a store."""
+
+    from_seq: int
+    is_new_store: bool
+
+
+Decision = Repeated | Missing | Fenced | Taken
+
+
+def decide(header: Header, lane: Lane) -> Decision:
+    """Decide on a batch."""
+    if header.last_seq <= lane.mark:
+        return Repeated(lane.mark)
+    if lane.is_known_epoch and lane.newest_epoch != header.epoch:
+        return Fenced()
+    if header.first_seq > lane.mark + 1:
+        return Missing(lane.mark + 1)
+    return Taken(lane.mark + 1, not lane.is_known_epoch)
+
+
+def contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]]) -> bool:
+    """Tell whether what is logged under some of a batch's numbers is something else.
+
+    A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut.
+    Other records under the same numbers are another box's: a copy of this gateway's disk.
+
+    Shape: ``logged`` are first number that counts, digest and bytes.
+    """
+    if any(digest == header.digest for _, digest, _ in logged):
+        return False
+    try:
+        mine = decode_batch(body)
+    except ProtocolError:
+        return False  # what cannot be read is set aside when it is expanded
+    for from_seq, _, other in logged:
+        try:
+            theirs = decode_batch(other)
+        except ProtocolError:
+            continue
+        first, last = max(from_seq, mine.first_seq), min(theirs.last_seq, mine.last_seq)
+        ours = mine.records[first - mine.first_seq : last - mine.first_seq + 1]
+        if ours != theirs.records[first - theirs.first_seq : last - theirs.first_seq + 1]:
+            return True
+    return False
