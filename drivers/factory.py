@@ -15,6 +15,7 @@ from drivers.bus.serial_line import SerialBus
 from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, TcpSettings
 from drivers.elevator.modbus import ModbusElevator
 from drivers.errors import ProfileError
+from drivers.io.module import IoModule
 from drivers.meter.cjt188 import Cjt188Meter
 from drivers.meter.dlt645 import Dlt645Meter
 from drivers.meter.iec62056 import ModeCMeter, P1Meter
@@ -23,6 +24,7 @@ from drivers.meter.modbus import ModbusMeter
 from drivers.profile import Profile
 from drivers.sensor.beacon import Beacon
 from drivers.sensor.bthome import BthomeSensor
+from drivers.valve.modbus import ModbusRelay, ModbusValve
 from protocols.toml import Fault
 
 # (protocol, kind of device) -> driver
@@ -30,6 +32,9 @@ _DRIVERS: Mapping[tuple[str, str], type[Driver]] = {
     ("modbus", "electricity"): ModbusMeter,
     ("modbus", "water"): ModbusMeter,
     ("modbus", "heat"): ModbusMeter,
+    ("modbus", "io"): IoModule,
+    ("modbus", "valve"): ModbusValve,
+    ("modbus", "relay"): ModbusRelay,
     ("modbus", "lift"): ModbusElevator,
     ("modbus", "door"): ModbusDoor,
     ("osdp", "door"): OsdpDoor,

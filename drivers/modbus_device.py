@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from drivers.base import Driver, Options, PointValue, Read
-from drivers.bus.exchange import Answer, ModbusRead
+from drivers.base import Driver, Options, PointValue, Read, WriteOrder
+from drivers.bus.exchange import Answer, ModbusRead, ModbusWrite, Priority
 from drivers.bus.owner import Bus
 from drivers.errors import DeviceRefused
 from drivers.modbus_value import Values, compile_values, source_of
+from drivers.modbus_write import ModbusOrder
 from drivers.profile import Point, Profile
 from drivers.profile.modbus import Link
 from protocols.modbus import MAX_BITS, READ_HOLDING, READ_INPUT
@@ -31,6 +33,9 @@ class ModbusDevice(Driver):
         self._plans: dict[tuple[str, ...], list[Read]] = {}
         # Where no block may go across, as (function, address), as the device has taught.
         self._borders: set[tuple[int, int]] = set()
+        self._orders = {point.name: ModbusOrder(point) for point in profile.points if point.write is not None}
+        for order in self._orders.values():
+            bus.permit(int(address), order.function, order.address, order)
 
     @property
     def link(self) -> Link:
@@ -42,6 +47,12 @@ class ModbusDevice(Driver):
     def check_address(address: str) -> None:
         if not address.isdecimal() or int(address) not in _UNITS:
             raise ValueError(f"'{address}' is not a Modbus unit; write a number from 1 to 247")
+
+    async def _write(self, point: Point, value: Decimal, order: WriteOrder) -> None:
+        place = self._orders[point.name]
+        unit, number = int(self.address), place.number(value)
+        write = ModbusWrite(unit, place.function, place.address, number, self.options.timeout_s, place.count)
+        await self.bus.execute(write, Priority.COMMAND)
 
     def _plan(self, points: Sequence[Point]) -> list[Read]:
         wanted = tuple(point.name for point in points)

@@ -77,7 +77,7 @@ def quantity_of(point: Point, raw: bytes) -> Quantity:
     """Read one point in the profile's unit, whatever its type."""
     source, unit = source_of(point), point.unit
     if source.type == "bit":
-        return Quantity(Decimal(raw[0]), unit)
+        return Quantity(Decimal(raw[0] ^ source.is_inverted), unit)
     words = [raw[position] << 8 | raw[position + 1] for position in range(0, len(raw), 2)]
     try:
         value = decode_registers(words, source.type, source.order)

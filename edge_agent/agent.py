@@ -21,6 +21,7 @@ from edge_agent.credential import Credential, Secret, read_secret
 from edge_agent.door import DoorKeeper, NotOpened
 from edge_agent.gap_repair import GapRepair
 from edge_agent.identity import load_signer
+from edge_agent.io_watch import IoKeeper
 from edge_agent.lift import LiftKeeper
 from edge_agent.live import new_live, value_json
 from edge_agent.poller import Poller
@@ -105,8 +106,9 @@ class Agent:
         self._drivers |= drivers
         self._workbench.add(line, bus, tuple(it for it in self.settings.devices if it.id in drivers), drivers)
         devices = {device.id: device for device in self.settings.devices}
-        lifts = {key: LiftKeeper(devices[key], self._recorder).seen for key in drivers if _is_lift(devices[key])}
-        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), lifts, self._gaps)
+        watches = {key: LiftKeeper(devices[key], self._recorder).seen for key in drivers if _is_lift(devices[key])}
+        watches |= {key: IoKeeper(devices[key], self._recorder).seen for key in drivers if devices[key].watched}
+        poller = Poller(bus, drivers, self._live, self._recorder, probe_cost_s(line), watches, self._gaps)
         self._pollers.append(poller)
         tasks.create_task(bus.run(), name=f"bus {line.id}")
         tasks.create_task(poller.run(), name=f"poll {line.id}")

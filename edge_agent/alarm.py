@@ -24,6 +24,10 @@ PRIORITIES = {
     "lift_entrapment": 1,
     "lift_fault": 2,
     "lift_fire_mode": 2,
+    "water_leak": 1,
+    "smoke": 1,
+    "pump_fault": 2,
+    "input_alarm": 2,
 }
 
 

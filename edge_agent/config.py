@@ -14,10 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from drivers.base import Options
 from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from drivers.factory import complaint
-from drivers.profile import Profile, load_profile
+from drivers.profile import Profile, load_profile, profile_names
 from edge_agent.card_format import CardFormatTable, choose_rules, lint_choice, lint_formats
 from edge_agent.control import LONGEST_PATH
 from edge_agent.credential import UplinkError, check_url
+from edge_agent.io_map import InputTable, PulseTable, Watched, mapped
+from edge_agent.io_map import faults as io_faults
 from protocols.sync import is_edge_id
 from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
 from protocols.wiegand_rule import CardRule
@@ -40,7 +42,8 @@ class Uplink:
 class Device:
     """One device to poll; ``points`` are all of the profile's where the file names none.
 
-    Shape: ``card_rules`` say how a door's reader sends its cards; ``key_file`` and ``is_installing``
+    Shape: ``profile`` is that of this installation, in which inputs have what they mean for names, and
+    ``watched`` those that raise alarms. ``card_rules`` say how a door's reader sends its cards; ``key_file`` and ``is_installing``
     are of a device with a secure channel; ``memory`` where a sensor's counter is kept over a restart.
     Units: a door is looked at every ``card_ms`` milliseconds besides; ``max_per_hour`` is the most that
     this installation's line carries, in the registers' canonical unit, None for what the profile says.
@@ -59,6 +62,7 @@ class Device:
     key_file: Path | None = None
     is_installing: bool = False
     memory: Path | None = None
+    watched: tuple[Watched, ...] = ()
 
     @property
     def options(self) -> Options:
@@ -104,6 +108,7 @@ class _Table(BaseModel):
 class _Edge(_Table):
     id: _Id
     data: str = "data"
+    profiles: Annotated[str, Field(min_length=1)] | None = None
     zone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
 
 
@@ -167,6 +172,8 @@ class _Device(_Table):
     key_file: Annotated[str, Field(min_length=1)] | None = None
     install_mode: bool = False
     max_per_hour: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    input: dict[str, InputTable] = {}
+    pulse: dict[str, PulseTable] = {}
 
 
 class _File(_Table):
@@ -183,6 +190,8 @@ _KNOWN = {
     "uplink": list(_Uplink.model_fields),
     "bus": sorted({*_TcpBus.model_fields, *_SerialBus.model_fields, *_OsdpBus.model_fields, *_BleBus.model_fields}),
     "device": list(_Device.model_fields),
+    "device.input": list(InputTable.model_fields),
+    "device.pulse": ["register", "weight", "unit"],
     "card_format": list(CardFormatTable.model_fields),
 }
 
@@ -231,7 +240,7 @@ def load_settings(path: Path) -> Settings:
         *lint_formats(document, read.card_format),
         *_lint_uplink(document, read),
     ]
-    found += _load_profiles(document, read, profiles)
+    found += _load_profiles(document, read, profiles, path)
     found += _lint_devices(document, read, profiles)
     if found:
         raise SettingsError(sorted(found, key=lambda fault: (fault.file != str(path), fault.line)))
@@ -266,6 +275,7 @@ def _bus(bus: _TcpBus | _SerialBus | _OsdpBus | _BleBus, folder: Path) -> BusSet
 
 
 def _device(device: _Device, profile: Profile, folder: Path, read: _File) -> Device:
+    profile, watched = mapped(profile, device.input, device.pulse)
     points = device.points if device.points is not None else tuple(point.name for point in profile.points)
     name = device.name or device.id
     card_ms = CARD_MS if device.card_ms is None else device.card_ms
@@ -274,7 +284,7 @@ def _device(device: _Device, profile: Profile, folder: Path, read: _File) -> Dev
     key_file = None if device.key_file is None else folder / device.key_file
     memory = folder / read.edge.data / "ble" / f"{device.id}.json" if profile.protocol == "bthome" else None
     secured = (rules, key_file, device.install_mode, memory)
-    return Device(*place, device.period_s, points, card_ms, device.max_per_hour, *secured)
+    return Device(*place, device.period_s, points, card_ms, device.max_per_hour, *secured, watched)
 
 
 def _lint_ids(document: Document, read: _File) -> Iterator[Fault]:
@@ -344,13 +354,19 @@ def _lint_uplink(document: Document, read: _File) -> Iterator[Fault]:
         yield document.fault(("uplink", "secret_file"), message, "Remove it; 'edge enroll' makes the certificate.")
 
 
-def _load_profiles(document: Document, read: _File, profiles: dict[str, Profile]) -> list[Fault]:
+def _load_profiles(document: Document, read: _File, profiles: dict[str, Profile], path: Path) -> list[Fault]:
     found: list[Fault] = []
+    own = None if read.edge.profiles is None else path.absolute().parent / read.edge.profiles
+    own_names = profile_names(own) if own is not None else []
+    if own is not None and not own.is_dir():
+        message = f"there is no folder '{read.edge.profiles}' beside this file"
+        found.append(document.fault(("edge", "profiles"), message, "Make it, or leave 'profiles' out."))
     for index, device in enumerate(read.device):
         if device.profile in profiles:
             continue
         try:
-            profiles[device.profile] = load_profile(device.profile)
+            # A profile of this site's own goes before one of the same name that is shipped.
+            profiles[device.profile] = load_profile(device.profile, own if device.profile in own_names else None)
         except SettingsError as error:
             for fault in error.faults:
                 # A profile that is not there is this file's fault; one that is wrong is its own.
@@ -385,6 +401,10 @@ def _lint_devices(document: Document, read: _File, profiles: dict[str, Profile])
         if device.card_ms is not None and profile.kind != "door":
             yield document.fault((*loc, "card_ms"), f"a device of kind '{profile.kind}' has no reader", "Remove it.")
         yield from _lint_door(document, index, device, profile, read.card_format)
+        if found := list(io_faults(document, loc, profile, device.input, device.pulse)):
+            yield from found
+            continue
+        profile, _ = mapped(profile, device.input, device.pulse)
         if device.max_per_hour is not None and not any(point.is_register for point in profile.points):
             message = f"the profile '{profile.name}' has no register that could grow"
             yield document.fault((*loc, "max_per_hour"), message, "Remove it.")

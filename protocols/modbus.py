@@ -118,8 +118,13 @@ def encode_read_request(function: int, address: int, count: int) -> bytes:
     return struct.pack(">BHH", function, address, count)
 
 
-def encode_write_request(function: int, address: int, value: int) -> bytes:
-    """Write one coil (0 or 1) or one register; gives a PDU, which its answer repeats."""
+def encode_write_request(function: int, address: int, value: int, count: int = 1) -> bytes:
+    """Write one coil (0 or 1), one register, or several as one whole number; gives a PDU.
+
+    Its answer repeats the first five bytes, which are all of it but for several registers.
+    """
+    if function == WRITE_REGISTERS:
+        return struct.pack(">BHHB", function, address, count, 2 * count) + value.to_bytes(2 * count, "big")
     return struct.pack(">BHH", function, address, 0xFF00 * value if function == WRITE_COIL else value)
 
 

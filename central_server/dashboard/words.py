@@ -13,6 +13,9 @@ KINDS = {
     "door": N_("Door"),
     "sensor": N_("Sensor"),
     "beacon": N_("Beacon"),
+    "io": N_("I/O module"),
+    "valve": N_("Valve"),
+    "relay": N_("Relay"),
 }
 
 # What a device of each kind shows in one line of a list: the first is what it is about.
@@ -25,6 +28,9 @@ HEADLINES = {
     "door": ("doorState", "lockState"),
     "sensor": ("temperature", "leak", "smoke", "windowState", "doorState", "motion", "humidity", "battery"),
     "beacon": ("presence", "rssi"),
+    "io": ("smoke", "leak", "pumpFault", "inputAlarm", "pumpRunning", "contact", "volumeTotal", "input1", "output1"),
+    "valve": ("valveState", "openLimit", "closedLimit"),
+    "relay": ("relayState",),
 }
 REGISTERS = {"electricity": "energyImportTotal", "water": "volumeTotal"}
 
@@ -106,6 +112,12 @@ POINTS = {
     "presence": N_("Presence"),
     "advertCount": N_("Broadcasts sent"),
     "uptime": N_("Running time"),
+    "pumpFault": N_("Pump"),
+    "pumpRunning": N_("Pump's motor"),
+    "contact": N_("Contact"),
+    "inputAlarm": N_("Alarm input"),
+    "openLimit": N_("Limit switch open"),
+    "closedLimit": N_("Limit switch closed"),
 }
 
 # Digits that help a person; registers keep every digit the meter has.
@@ -129,6 +141,7 @@ DIGITS = {
 
 _DOOR = {0: N_("shut"), 1: N_("open")}
 _VALVE = {0: N_("open"), 1: N_("closed"), 2: N_("faulty")}
+_SWITCH = {0: N_("off"), 1: N_("on")}
 _BATTERY = {0: N_("in order"), 1: N_("low")}
 STATES: dict[tuple[str, str], dict[int, str]] = {
     ("electricity", "relayState"): {0: N_("connected"), 1: N_("disconnected")},
@@ -180,7 +193,16 @@ STATES: dict[tuple[str, str], dict[int, str]] = {
     ("lift", "inDoorZone"): {0: N_("no"), 1: N_("yes")},
     ("water", "valveState"): _VALVE,
     ("water", "batteryLow"): _BATTERY,
-}
+    ("io", "leak"): {0: N_("dry"), 1: N_("water found")},
+    ("io", "smoke"): {0: N_("no smoke"), 1: N_("smoke found")},
+    ("io", "pumpFault"): {0: N_("in order"), 1: N_("faulty")},
+    ("io", "pumpRunning"): {0: N_("standing"), 1: N_("running")},
+    ("io", "contact"): {0: N_("closed"), 1: N_("open")},
+    ("io", "inputAlarm"): _SWITCH,
+    ("valve", "valveState"): {0: N_("closed"), 1: N_("open")},
+    ("valve", "openLimit"): _SWITCH,
+    ("valve", "closedLimit"): _SWITCH,
+} | {("io", f"{channel}{n}"): _SWITCH for channel in ("input", "output") for n in range(1, 17)}
 
 DEVICE_STATES = {
     "ok": N_("in order"),
@@ -254,6 +276,37 @@ CONDITIONS = {
     ),
 }
 CONDITIONS |= {
+    "water_leak": Condition(
+        N_("Water leak"),
+        N_("A leak sensor on an input module stands in water."),
+        (
+            N_("Send somebody to look; take the key of the plant room along."),
+            N_("Shut the valve before the leak, and switch off what stands in water."),
+            N_("The alarm clears by itself when the sensor is dry."),
+        ),
+    ),
+    "smoke": Condition(
+        N_("Smoke"),
+        N_("A smoke detector on an input module has triggered."),
+        (
+            N_("Look at the fire panel and the camera, and send the guard."),
+            N_("If it burns: call 119 and clear the building."),
+            N_("The alarm clears by itself when the detector is reset."),
+        ),
+    ),
+    "pump_fault": Condition(
+        N_("Pump has a fault"),
+        N_("The pump's controller reports a fault on an input module."),
+        (
+            N_("See whether the second pump has taken over."),
+            N_("Read the fault at the pump's controller, then open a work order."),
+        ),
+    ),
+    "input_alarm": Condition(
+        N_("Alarm input is on"),
+        N_("An input that was set up as an alarm is on; the device's name says what it stands for."),
+        (N_("See what is connected there, and look at it on the spot."),),
+    ),
     "lift_entrapment": Condition(
         N_("Somebody may be shut in a lift"),
         N_(

@@ -40,9 +40,10 @@ class ModbusRead:
 
 @dataclass(frozen=True, slots=True)
 class ModbusWrite:
-    """Write one coil (function 5, value 0 or 1) or one register (function 6) of one Modbus unit.
+    """Write one coil (function 5, value 0 or 1), one register (6) or ``count`` registers (16) of one Modbus unit.
 
-    Shape: the answer's payload is the device's own echo of address and value, already compared.
+    Shape: several registers are one whole number, the first highest. The answer's payload is the
+    device's own echo of address and value (or count), already compared.
     A bus carries it only where ``Bus.permit`` has named this very address. It is never repeated
     by itself: a device whose answer was lost may have acted.
     """
@@ -52,6 +53,7 @@ class ModbusWrite:
     address: int
     value: int
     timeout_s: float | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from protocols.modbus_identity import decode_identity_response, encode_identity_
 _SILENCES_TO_RECONNECT = 5
 _CONNECT_TIMEOUT_S = 5.0
 _LEAST_PATIENCE_S = 0.1
+_ECHOED = 5  # bytes of a write that its answer repeats: function, address, and value or count
 
 _Asked = ModbusRead | ModbusWrite | ModbusIdentity
 
@@ -67,7 +68,7 @@ class ModbusTcpBus(Bus):
         if isinstance(exchange, ModbusRead):
             pdu = encode_read_request(exchange.function, exchange.address, exchange.count)
         elif isinstance(exchange, ModbusWrite):
-            pdu = encode_write_request(exchange.function, exchange.address, exchange.value)
+            pdu = encode_write_request(exchange.function, exchange.address, exchange.value, exchange.count)
         elif isinstance(exchange, ModbusIdentity):
             pdu = encode_identity_request(exchange.level, exchange.first_object)
         else:
@@ -207,9 +208,9 @@ def _checked(exchange: _Asked, pdu: bytes, answer: bytes) -> bytes:
             raise _broken(error.detail) from None
         return answer[1:]
     if isinstance(exchange, ModbusWrite):
-        if answer[1:] != pdu:
+        if answer[1:] != pdu[:_ECHOED]:
             raise _broken(f"{answer[1:].hex()} answers the write {pdu.hex()}")
-        return pdu[1:]
+        return answer[2:]
     return _payload(exchange, answer)
 
 

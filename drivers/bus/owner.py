@@ -12,7 +12,7 @@ import contextlib
 import heapq
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -107,7 +107,7 @@ class Bus(ABC):
         self._jobs: list[Job] = []
         self._turns = itertools.count()
         self._wake = asyncio.Event()
-        self._permits: dict[tuple[int, int, int], range] = {}
+        self._permits: dict[tuple[int, int, int], Container[int]] = {}
         self._traffic = Traffic(asyncio.get_running_loop().time())
         self._group: asyncio.TaskGroup | None = None
         self._owner: asyncio.Task[None] | None = None
@@ -137,7 +137,7 @@ class Bus(ABC):
     def round_trips(self) -> RoundTrips:
         return self._traffic.round_trips()
 
-    def permit(self, device_id: int, function: int, address: int, values: range) -> None:
+    def permit(self, device_id: int, function: int, address: int, values: Container[int]) -> None:
         """Let one address of one device be written, with these values; nothing else ever goes out as a write."""
         self._permits[device_id, function, address] = values
 

@@ -19,6 +19,7 @@ from protocols.modbus_identity import decode_identity_response, encode_identity_
 
 # The silence of 3.5 characters that ends a frame, never less than above 19,200 baud.
 _IDLE_CHARACTERS = 4
+_ECHOED = 5  # bytes of a write that its answer repeats: function, address, and value or count
 _IDLE_S = 0.002
 
 
@@ -37,7 +38,7 @@ def line_exchange(
     """Put a read or a write in a frame."""
     accept: Callable[[modbus.Frame], bytes]
     if isinstance(exchange, ModbusWrite):
-        pdu = modbus.encode_write_request(exchange.function, exchange.address, exchange.value)
+        pdu = modbus.encode_write_request(exchange.function, exchange.address, exchange.value, exchange.count)
         accept = partial(_accept_echo, exchange.device_id, pdu)
     elif isinstance(exchange, ModbusIdentity):
         pdu = encode_identity_request(exchange.level, exchange.first_object)
@@ -53,19 +54,19 @@ def line_exchange(
         accept=accept,
         timeout_s=exchange.timeout_s,
         idle_s=max(_IDLE_S, _IDLE_CHARACTERS * byte_s),
-        is_mirrored=isinstance(exchange, ModbusWrite),
+        is_mirrored=isinstance(exchange, ModbusWrite) and exchange.function != modbus.WRITE_REGISTERS,
     )
 
 
 def _accept_echo(device_id: int, pdu: bytes, frame: modbus.Frame) -> bytes:
-    """Take the answer to a write, which repeats it."""
+    """Take the answer to a write, which repeats its beginning."""
     if frame.device_id != device_id:
         raise MalformedFrame(f"unit {frame.device_id} answered instead of {device_id}")
     if frame.pdu[0] == pdu[0] | 0x80 and len(frame.pdu) == 2:
         raise refusal(device_id, frame.pdu[1])
-    if frame.pdu != pdu:
+    if frame.pdu != pdu[:_ECHOED]:
         raise MalformedFrame(f"{frame.pdu.hex()} does not answer the write {pdu.hex()}")
-    return pdu[1:]
+    return pdu[1:_ECHOED]
 
 
 def _accept_identity(device_id: int, frame: modbus.Frame) -> bytes:

@@ -41,7 +41,8 @@ class Source:
 
     Shape: zero-based ``address``; ``count`` registers, or one coil or discrete input where
     ``type`` is ``bit``; value = number * ``scale``; a number among ``not_available`` is none. With a
-    ``mask`` the number is only these bits of the register, moved down to the lowest place.
+    ``mask`` the number is only these bits of the register, moved down to the lowest place. A
+    bit that ``is_inverted`` is off where the device says on.
     """
 
     function: int
@@ -52,6 +53,7 @@ class Source:
     count: int
     not_available: frozenset[int] = frozenset()
     mask: int | None = None
+    is_inverted: bool = False
 
     @property
     def shift(self) -> int:

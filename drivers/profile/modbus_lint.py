@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from drivers.profile.modbus import MAX_ADDRESS, ModbusFile, ModbusPoint, Source, sentinels, source, type_of
-from protocols.modbus import READ_COILS, READ_DISCRETES
+from protocols.modbus import READ_COILS, READ_DISCRETES, READ_INPUT
 from protocols.register import LONG_ORDERS, largest
 from protocols.toml import Document, Fault
 
@@ -76,6 +76,9 @@ def _shape_faults(document: Document, loc: tuple[str, int], file: ModbusFile, po
     elif place.mask is not None and (place.mask >> place.shift) & ((place.mask >> place.shift) + 1):
         message = f"the bits of the mask {place.mask:#x} do not stand side by side"
         yield document.fault((*loc, key), message, "Make a point of each group of bits.")
+    if point.write is not None and function in (READ_DISCRETES, READ_INPUT):
+        message = f"what function {function} reads cannot be written"
+        yield document.fault((*loc, "write"), message, "Leave 'write' out, or name the coil or holding register.")
     if place.mask is not None and point.write is not None:
         message = "a part of a register is never written: its other bits would be overwritten"
         yield document.fault((*loc, "write"), message, "Leave 'write' out.")

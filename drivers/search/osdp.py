@@ -15,7 +15,7 @@ from protocols.osdp import code
 from protocols.osdp.field import decode_fields
 from protocols.osdp.frame import Frame, decode_frame, encode_command, encode_frame
 
-_ADDRESSES = range(127)
+ADDRESSES = range(127)
 _TIMEOUT_S = 0.25  # the standard gives a device 0.2 s to answer
 _HINT = "access/generic-osdp"
 
@@ -25,7 +25,7 @@ async def search(bus: Bus, scope: Scope) -> AsyncIterator[Sighting | Progress]:
 
     Raises: BusDown; ValueError for an address that OSDP does not have.
     """
-    addresses = list(_ADDRESSES) if scope.addresses is None else list(map(_address, scope.addresses))
+    addresses = list(ADDRESSES) if scope.addresses is None else list(map(_address, scope.addresses))
     for done, address in enumerate(addresses):
         yield Progress(done, len(addresses), f"OSDP address {address}")
         if await _answers(bus, scope, address):
@@ -34,7 +34,7 @@ async def search(bus: Bus, scope: Scope) -> AsyncIterator[Sighting | Progress]:
 
 
 def _address(text: str) -> int:
-    if not text.isdecimal() or int(text) not in _ADDRESSES:
+    if not text.isdecimal() or int(text) not in ADDRESSES:
         raise ValueError(f"'{text}' is not an OSDP address; write a number from 0 to 126")
     return int(text)
 

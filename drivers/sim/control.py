@@ -16,13 +16,14 @@ from typing import Any
 
 from drivers.sim.door import DEEDS, Door
 from drivers.sim.errors import SimError
+from drivers.sim.io import Module
 from drivers.sim.journal import Happened, Journal
 from drivers.sim.lift import MISHAPS, Lift
 from drivers.sim.plant import Plant
 
 USAGE = (
     "present DOOR BITS:HEX | open DOOR | close DOOR | force DOOR | exit DOOR | fire DOOR on|off | "
-    "tamper DOOR on|off | lift LIFT entrap|fire|normal | lift LIFT fault CODE"
+    "tamper DOOR on|off | lift LIFT entrap|fire|normal | lift LIFT fault CODE | input MODULE INPUT on|off"
 )
 _MOST_FAULT = 0xFFFF
 _PATIENCE_S = 10.0
@@ -103,6 +104,9 @@ class Control:
             case ["lift", lift, what] if what in MISHAPS and what != "fault":
                 self._lift(lift).happen(what, self._now_ms())
                 return {"lift": lift, "what": what}
+            case ["input", module, point, ("on" | "off") as state]:
+                self._module(module, point).set(point, state)
+                return {"module": module, "what": point, "state": state}
         raise ValueError
 
     def _present(self, door: str, card: str) -> Told:
@@ -121,6 +125,14 @@ class Control:
         model = self._plant.model(name)
         if not isinstance(model, Door):
             raise SimError(f"There is no door '{name}' in this site.")
+        return model
+
+    def _module(self, name: str, point: str) -> Module:
+        model = self._plant.model(name)
+        if not isinstance(model, Module):
+            raise SimError(f"There is no I/O module '{name}' in this site.")
+        if point not in model.inputs:
+            raise SimError(f"The module '{name}' has no input '{point}'. It has: {', '.join(model.inputs)}.")
         return model
 
     def _lift(self, name: str) -> Lift:

@@ -14,6 +14,7 @@ from drivers.profile import Profile
 from drivers.profile.modbus import CardMap, Link, Relay, Source
 from drivers.sim.answer import Answer, Compose
 from drivers.sim.door import Door
+from drivers.sim.io import Module
 from drivers.sim.journal import Happened, Served
 from drivers.sim.load import STEP
 from drivers.sim.model import Value
@@ -77,6 +78,8 @@ def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple
     assert isinstance(link, Link)
     if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER) and link.relay and isinstance(unit.model, Door):
         return _write(unit, unit.model, link.relay, pdu, at_ms)
+    if function in modbus.WRITES and isinstance(unit.model, Module):
+        return _order(unit, unit.model, pdu)
     if function not in modbus.READS:
         return modbus.encode_exception(function & 0x7F, _ILLEGAL_FUNCTION), ()
     try:
@@ -111,6 +114,32 @@ def _write(unit: Simulated, door: Door, relay: Relay, pdu: bytes, at_ms: int) ->
     if not value:
         return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
     return pdu, (Happened(unit.device.id, "relay", {"pulse_ms": door.pulse(at_ms)}),)
+
+
+def _order(unit: Simulated, module: Module, pdu: bytes) -> tuple[bytes, tuple[Happened, ...]]:
+    """Switch an output or set a register that the profile lists as writable; the answer repeats the beginning."""
+    try:
+        request = modbus.decode_request(pdu)
+    except ProtocolError:
+        return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
+    for it in registers_of(unit.profile):
+        read = modbus.READ_COILS if request.function == modbus.WRITE_COIL else modbus.READ_HOLDING
+        is_it = (it.source.function, it.source.address) == (read, request.address)
+        if not is_it or unit.profile.point(it.point).write is None or it.source.count != len(request.values):
+            continue
+        raw = Decimal(request.values[0])
+        if it.source.function == modbus.READ_HOLDING:
+            told = modbus.decode_registers(request.values, it.source.type, it.source.order)
+            raw = told if isinstance(told, Decimal) else Decimal(0)
+        words = {code: word for word, code in it.codes.items()}
+        value: Value = (
+            words.get(int(raw), "") if words else canonical(Quantity(raw * it.source.scale, it.unit)).value or raw
+        )
+        if value == "":
+            return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
+        module.set(it.point, value)
+        return pdu[:5], (Happened(unit.device.id, "written", {"point": it.point, "value": str(value)}),)
+    return modbus.encode_exception(pdu[0], _ILLEGAL_ADDRESS), ()
 
 
 def _card(door: Door, card: CardMap) -> dict[int, int]:

@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from drivers.profile import Profile, load_profile
 from drivers.sim.door import Door
 from drivers.sim.errors import SimError
+from drivers.sim.io import Module
 from drivers.sim.journal import Journal
 from drivers.sim.lift import Lift
 from drivers.sim.load import STEP, Load, draw
@@ -103,6 +104,10 @@ def _model(site: Site, device: Device, profile: Profile, base: Base, journal: Jo
         return JouleHeat(heat) if profile.point(profile.probe).canonical_unit == "GJ" else heat
     if profile.kind == "gas":
         return Gas(Load(seed, _mean(device, seed, _HOME_GAS_L_PER_H), device.shape, burst_percent=100, group=30), base)
+    if profile.kind in ("io", "valve", "relay"):
+        return Module(
+            profile, Load(seed, _mean(device, seed, _HOME_L_PER_H), device.shape, burst_percent=100, group=30)
+        )
     if profile.kind == "lift":
         return Lift(seed, site.speed, device.floors)
     return Door(seed, site.speed, has_visits=device.visits, counter=journal.cards.get(device.id, 0))

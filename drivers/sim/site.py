@@ -24,7 +24,7 @@ from protocols.toml import Document, Fault, SettingsError, faults, parse
 INITIAL_LIMIT = Decimal(100_000)
 # Seven times this, the highest peak of a load, still fits the 79.9999 kW of the protocol's power field.
 DLT645_MEAN_LIMIT = 10_000
-KINDS = ("electricity", "water", "heat", "gas", "lift", "door")
+KINDS = ("electricity", "water", "heat", "gas", "lift", "door", "io", "valve", "relay")
 # protocol -> what an address looks like, and how to say so
 _ADDRESSES = {
     "modbus": (r"[1-9]|[1-9]\d|1\d\d|2[0-3]\d|24[0-7]", "Use a unit id from 1 to 247."),

@@ -13,7 +13,7 @@ from edge_agent.agent import VERSION, lanes_json
 from edge_agent.bundle.secret import Secrets
 from edge_agent.check.fact.scene import Scene
 from edge_agent.check.fact.store import open_store
-from edge_agent.check.fact.text import read
+from edge_agent.check.fact.text import is_there, read
 from edge_agent.check.finding import Sentence
 from edge_agent.live import iso_ms
 from edge_agent.store_file import StoreError, peek_records, read_identity, read_lanes
@@ -125,7 +125,7 @@ def _profiles(settings: Mapping[str, Any]) -> Iterator[Part]:
 
 def _store(scene: Scene) -> Iterator[Part | Sentence]:
     """Describe the store: how much there is, and nothing of what it says."""
-    if scene.settings is None or not scene.settings.store_path.exists():
+    if scene.settings is None or not is_there(scene.settings.store_path):
         yield _NO_STORE
         return
     path = scene.settings.store_path
@@ -138,7 +138,7 @@ def _store(scene: Scene) -> Iterator[Part | Sentence]:
         yield _BAD_STORE.fill(reason=str(error))
         return
     wal = path.with_name(path.name + "-wal")
-    sizes = {"bytes": path.stat().st_size, "journal_bytes": wal.stat().st_size if wal.exists() else 0}
+    sizes = {"bytes": path.stat().st_size, "journal_bytes": wal.stat().st_size if is_there(wal) else 0}
     epoch = f"{identity.epoch:016x}"
     document = {"edge_id": identity.edge_id, "epoch": epoch, **sizes, "lanes": lanes, **counts}
     yield Part("store.json", _STORE, document)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge_agent.bundle.redact import redact_settings
+from edge_agent.check.fact.text import listed
 from edge_agent.identity import FOLDER
 
 _LONGEST = 64 * 1024
@@ -33,10 +34,10 @@ def find_secrets(file: Path) -> Secrets:
         return Secrets(None, tuple(_contents(_identity(file.parent / "data"))), ())
     folder = file.absolute().parent
     named = {value: folder / value for value in _file_values(data)}
-    clean, taken = redact_settings(data, {value: path.is_file() for value, path in named.items()})
+    clean, taken = redact_settings(data, {value: _is_file(path) for value, path in named.items()})
     edge = data.get("edge")
     place = edge.get("data", "data") if isinstance(edge, Mapping) else "data"
-    files = [path for path in named.values() if path.is_file()] + list(_identity(folder / str(place)))
+    files = [path for path in named.values() if _is_file(path)] + _identity(folder / str(place))
     return Secrets(clean, (*taken, *_contents(files)), tuple(files))
 
 
@@ -53,8 +54,14 @@ def _file_values(value: Any, key: str = "") -> Iterator[str]:
 
 
 def _identity(data: Path) -> list[Path]:
-    folder = data / FOLDER
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return [path for path in listed(data / FOLDER) if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # what this account may not see it cannot give away either
 
 
 def _contents(files: list[Path]) -> Iterator[str]:

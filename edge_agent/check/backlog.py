@@ -5,6 +5,7 @@ from typing import Any
 
 from edge_agent.agent import lanes_json
 from edge_agent.check.fact.scene import Scene
+from edge_agent.check.fact.text import is_there
 from edge_agent.check.finding import Check, Finding, Sentence, failure, note, ok, warning
 from edge_agent.store_file import StoreError, read_lanes
 
@@ -61,7 +62,7 @@ def _lanes(scene: Scene) -> Mapping[str, Mapping[str, Any]] | None:
     if scene.status is not None:
         lanes: Mapping[str, Mapping[str, Any]] = scene.status.get("lanes") or {}
         return lanes
-    if scene.settings is None or not scene.settings.store_path.exists():
+    if scene.settings is None or not is_there(scene.settings.store_path):
         return None
     try:
         return lanes_json(read_lanes(scene.settings.store_path))

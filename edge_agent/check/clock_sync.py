@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from edge_agent.check.fact.scene import Scene
+from edge_agent.check.fact.text import is_there
 from edge_agent.check.finding import Check, Finding, Sentence, note, ok, warning
 
 _GOOD = Sentence("A time service keeps the clock right.", "时间服务正在校准时钟。")
@@ -20,7 +21,7 @@ _UNKNOWN = Sentence("The kernel does not say whether its clock is kept right.", 
 def _run(scene: Scene) -> Iterator[Finding]:
     if scene.is_synchronised is None:
         yield note(_UNKNOWN)
-    elif scene.is_synchronised or (scene.run / "systemd/timesync/synchronized").exists():
+    elif scene.is_synchronised or is_there(scene.run / "systemd/timesync/synchronized"):
         yield ok(_GOOD)
     else:
         yield warning(_FREE, _SWITCH_ON)

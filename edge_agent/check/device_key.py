@@ -6,6 +6,7 @@ from drivers.bus.osdp_key import read_key
 from drivers.errors import DriverError
 from drivers.key_file import read_device_key
 from edge_agent.check.fact.scene import Scene
+from edge_agent.check.fact.text import is_there
 from edge_agent.check.finding import Check, Finding, Sentence, failure, foreign, ok
 
 _GOOD = Sentence(
@@ -24,7 +25,7 @@ def _run(scene: Scene) -> Iterator[Finding]:
         if device.key_file is None:
             continue
         # A new reader is given its key, and the file is made then.
-        if device.is_installing and not device.key_file.exists():
+        if device.is_installing and not is_there(device.key_file):
             continue
         count += 1
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_agent.check.fact.mount import mount_of
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import read
+from edge_agent.check.fact.text import is_there, read
 from edge_agent.check.finding import Check, Finding, Sentence, failure, note, ok, warning
 
 _OLD, _SPENT = 8, 11  # tenths of its life used up to, eleven is beyond it
@@ -45,10 +45,10 @@ def _disk(scene: Scene) -> Path | None:
     if mount is None:
         return None
     part = scene.sys / "dev/block" / mount.device
-    if not part.exists():
+    if not is_there(part):
         return None
     place = part.resolve()
-    return place.parent if (place / "partition").exists() else place
+    return place.parent if is_there(place / "partition") else place
 
 
 def _used(text: str | None) -> int | None:

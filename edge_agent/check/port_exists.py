@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edge_agent.check.fact.port import is_character_device
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import listed
+from edge_agent.check.fact.text import is_there, listed
 from edge_agent.check.finding import Check, Finding, Sentence, failure, ok
 
 _GOOD = Sentence("Bus '{bus}': the serial port {port} is there.", "总线“{bus}”：串口 {port} 存在。")
@@ -23,7 +23,7 @@ _NAME = Sentence("Name a serial port, as one of /dev/serial/by-id/.", "请填写
 
 def _run(scene: Scene) -> Iterator[Finding]:
     for bus, port in scene.ports():
-        if not port.exists():
+        if not is_there(port):
             there = [str(path) for path in listed(scene.dev / "serial/by-id")]
             there += [str(path) for path in listed(scene.dev) if path.name.startswith(("ttyUSB", "ttyACM", "ttyAMA"))]
             yield failure(_MISSING, _THERE_ARE if there else _NONE_THERE, bus=bus.id, port=port, ports=", ".join(there))

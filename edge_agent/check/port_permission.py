@@ -29,6 +29,8 @@ _ROOT_ONLY = Sentence(
 
 
 def _run(scene: Scene) -> Iterator[Finding]:
+    if scene.silence is not None:
+        return  # the gateway runs as an account that cannot be seen from here, and it is that one which counts
     uid, groups, name = _who(scene)
     for _, port in scene.ports():
         try:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from edge_agent.check.fact.port import tty_of
+from edge_agent.check.fact.port import holders, tty_of
 from edge_agent.check.fact.process import arguments_of, command_of, processes
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import read
+from edge_agent.check.fact.text import is_there, read
 from edge_agent.check.finding import Check, Finding, Sentence, failure, ok
 
 _LOGINS = frozenset({"agetty", "getty", "mgetty"})
@@ -37,10 +37,16 @@ def _run(scene: Scene) -> Iterator[Finding]:
         if command_of(folder) in _LOGINS
     ]
     for bus, port in scene.ports():
-        if not port.exists():
+        if not is_there(port):
             continue
         tty = tty_of(port)
-        waiting = [(pid, name) for pid, name, words in logins if tty in (word.removeprefix("/dev/") for word in words)]
+        # A newer systemd opens the port itself and names none.
+        users = {holder.pid for holder in holders(scene, port)}
+        waiting = [
+            (pid, name)
+            for pid, name, words in logins
+            if pid in users or tty in (word.removeprefix("/dev/") for word in words)
+        ]
         if tty in consoles:
             yield failure(_KERNEL, _NO_KERNEL, bus=bus.id, tty=tty)
         for pid, name in waiting:

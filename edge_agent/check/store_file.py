@@ -25,6 +25,10 @@ _WHOLE = Sentence(
 _NONE = Sentence("There is no store yet; it is made when the gateway first runs.", "还没有存储；网关首次运行时创建。")
 _DAMAGED = Sentence("The store {path} is damaged: {reason}", "存储 {path} 已损坏：{reason}")
 _UNREADABLE = Sentence("The store cannot be used: {reason}", "存储无法使用：{reason}")
+_CLOSED = Sentence("The account {account} may not read the store {path}.", "账号 {account} 无权读取存储 {path}。")
+_ACCOUNT = Sentence(
+    "Use the gateway's account: sudo -u OWNER edge doctor", "请使用网关的账号：sudo -u OWNER edge doctor"
+)
 _DO = Sentence(
     "Do as it says; if nothing helps, move the file and its -wal aside and keep them.",
     "请按提示处理；如无效，请把该文件连同其 -wal 移到别处并保存。",
@@ -48,6 +52,9 @@ def _run(scene: Scene) -> Iterator[Finding]:
         identity = read_identity(path)
         read_lanes(path)
         reason, is_through = _look_through(path)
+    except PermissionError:
+        yield failure(_CLOSED, _ACCOUNT, path=path, account=scene.account.name)
+        return
     except (StoreError, OSError) as error:
         yield failure(_UNREADABLE, _DO, reason=foreign(str(error)))
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import size
+from edge_agent.check.fact.text import is_there, size
 from edge_agent.check.finding import Check, Finding, Sentence, ok, warning
 
 _MOST = 64_000_000
@@ -19,10 +19,10 @@ _CLOSE = Sentence(
 
 
 def _run(scene: Scene) -> Iterator[Finding]:
-    if scene.settings is None or not scene.settings.store_path.exists():
+    if scene.settings is None or not is_there(scene.settings.store_path):
         return
     path = scene.settings.store_path.with_name(scene.settings.store_path.name + "-wal")
-    count = path.stat().st_size if path.exists() else 0
+    count = path.stat().st_size if is_there(path) else 0
     words = {"path": path, "size": size(count)}
     yield warning(_LARGE, _CLOSE, **words) if count > _MOST else ok(_GOOD, **words)
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from drivers.bus.settings import BusSettings
 from edge_agent.agent import VERSION
 from edge_agent.check.fact.centre import ask_centre
 from edge_agent.check.fact.clock import is_synchronised
@@ -44,7 +45,10 @@ def look(named: Path | None, told: Callable[[str], None] = lambda _: None) -> Sc
     if settings is not None:
         status, doubts, silence = _ask_gateway(settings)
         told("gateway")
-        places, centre = _ask_network(settings, status, told)
+        # Many converters take one connection only: where the gateway may have it, trying would break it.
+        up = {row["id"] for row in (status or {}).get("buses", ()) if row["state"] == "up"}
+        lines = () if silence is not None else tuple(bus for bus in settings.buses if bus.id not in up)
+        places, centre = _ask_network(settings, lines, told)
     return Scene(
         now=time.time(),
         account=account(),
@@ -102,12 +106,10 @@ def _ask_gateway(
 
 
 def _ask_network(
-    settings: Settings, status: Mapping[str, Any] | None, told: Callable[[str], None]
+    settings: Settings, lines: Sequence[BusSettings], told: Callable[[str], None]
 ) -> tuple[dict[_Place, Reach], Centre | None]:
-    """Try every place that the settings name, all at one time."""
-    # Many converters take one connection only: where the gateway has it, trying would break it.
-    busy = {row["id"] for row in (status or {}).get("buses", ()) if row["state"] == "up"}
-    wanted = {place for bus in settings.buses if bus.id not in busy and (place := place_of(bus)) is not None}
+    """Try the places of lines, and the centre, all at one time."""
+    wanted = {place for bus in lines if (place := place_of(bus)) is not None}
     jobs: dict[_Place | str, Callable[[], Reach | Centre]] = {place: partial(reach, *place) for place in wanted}
     if settings.uplink is not None:
         jobs[settings.uplink.url] = partial(ask_centre, settings.uplink.url, CONNECT_S, _tls(settings))

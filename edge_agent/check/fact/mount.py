@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import read
+from edge_agent.check.fact.text import is_there, read
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -41,6 +41,6 @@ def mount_of(scene: Scene, path: Path) -> Mount | None:
 def nearest(path: Path) -> Path:
     """Give the path, or the nearest folder above it that there is."""
     for candidate in (path, *path.parents):
-        if candidate.exists():
+        if is_there(candidate):
             return candidate
     return Path("/")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from edge_agent.check.fact.process import command_of, processes
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import listed, read
+from edge_agent.check.fact.text import is_there, listed, read
 
 _LOCK_PID, _LOCK_FILE = 4, 5
 _MASTERS = frozenset({"/dev/ptmx", "/dev/pts/ptmx"})
@@ -32,11 +32,11 @@ def usb_device(scene: Scene, tty: str) -> Path | None:
     Source: Linux Documentation/ABI/testing/sysfs-bus-usb; a device's folder has its idVendor.
     """
     place = scene.sys / "class/tty" / tty / "device"
-    if not place.exists():
+    if not is_there(place):
         return None
     folder = Path(os.path.realpath(place))
     for parent in (folder, *folder.parents):
-        if (parent / "idVendor").is_file():
+        if is_there(parent / "idVendor"):
             return parent
         if parent == scene.sys:
             break

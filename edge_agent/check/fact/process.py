@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_agent.check.fact.scene import Scene
-from edge_agent.check.fact.text import listed, read
+from edge_agent.check.fact.text import is_there, listed, read
 
 
 def processes(proc: Path) -> list[Path]:
@@ -34,5 +34,5 @@ def gateway_pid(scene: Scene) -> int | None:
     if text is None or not text.isdecimal():
         return None
     # The file outlives its process, and the number may be another's by now.
-    is_alive = (scene.proc / text).is_dir() and (scene.is_running or scene.silence is not None)
+    is_alive = is_there(scene.proc / text) and (scene.is_running or scene.silence is not None)
     return int(text) if is_alive else None

@@ -1,4 +1,4 @@
-"""Small files of the kernel, read as text; one that is not there, or may not be read, is None."""
+"""Files looked at without a fault: one that is not there, or may not be read, is None."""
 
 from pathlib import Path
 
@@ -26,6 +26,14 @@ def listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a path is there, as far as this account may see: what it may not see is not there for it."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def size(count: float) -> str:

@@ -163,6 +163,13 @@ def serial_console(world: World, is_bad: bool) -> Scene:
     return world.scene(serial(port))
 
 
+@case("serial-console", Level.FAILURE, "a login prompt (agetty, process 99)")
+def serial_console_of_a_newer_systemd(world: World, is_bad: bool) -> Scene:
+    port = world.port("ttyS0")
+    world.process(99, "agetty", "--keep-baud", "-", "vt220", opened=port if is_bad else None)
+    return world.scene(serial(port))
+
+
 @case("serial-console", Level.FAILURE, "the kernel writes its messages to")
 def kernel_console(world: World, is_bad: bool) -> Scene:
     port = world.port("ttyS0")
@@ -697,6 +704,17 @@ def test_a_device_behind_a_lost_line_is_not_told_of_a_second_time(world: World) 
     assert found("device-offline", world.scene(status=status)) == ()
 
 
+def test_a_port_of_a_group_is_for_those_in_it_and_the_remedy_is_to_join(world: World) -> None:
+    port = world.port()
+    port.chmod(0o660)
+    group = port.stat().st_gid
+    for groups, level in ((frozenset({group}), Level.OK), (frozenset({4_000_001}), Level.FAILURE)):
+        (finding,) = found("port-permission", world.scene(serial(port), account=Account("stranger", 4_000_000, groups)))
+        assert finding.level is level
+    assert finding.remedy is not None
+    assert "usermod -aG" in finding.remedy.en or group == 0
+
+
 def test_a_port_locked_by_another_account_is_found_by_the_lock(world: World) -> None:
     port = world.port()
     number = port.stat()
@@ -736,3 +754,11 @@ def test_a_store_that_is_in_use_is_only_looked_at(world: World) -> None:
     writer.commit()
     writer.close()
     assert sorted(item.name for item in path.parent.iterdir()) <= before
+
+
+def test_what_a_gateway_that_cannot_be_asked_may_hold_is_not_judged(world: World) -> None:
+    port = world.port()
+    world.process(77, "edge", opened=port)
+    stranger = Account("stranger", 4_000_000)
+    scene = world.scene(serial(port) + tcp(), silence="only its owner may ask", account=stranger)
+    assert [found(name, scene) for name in ("port-holder", "port-permission", "bus-reach")] == [(), (), ()]

@@ -4,6 +4,8 @@ import asyncio
 import http.server
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -111,16 +113,34 @@ def test_looks_go_on_together_and_one_that_hangs_is_left_out() -> None:
     assert together({}, 1.0) == {}
 
 
+def test_a_look_that_hangs_does_not_keep_the_program_from_ending() -> None:
+    script = (
+        "import time; from edge_agent.check.fact.parallel import together;"
+        "print(together({'a': lambda: time.sleep(60)}, 0.1))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], timeout=30, capture_output=True, check=True)
+    assert done.stdout == b"{}\n"
+
+
 def test_the_kernel_says_whether_its_clock_is_kept() -> None:
     assert is_synchronised() in (True, False, None)
 
 
 async def test_a_line_that_the_gateway_holds_is_not_connected_to(tmp_path: Path) -> None:
     """Many converters take one connection only: a second one would cut the gateway's."""
-    calls = []
-    lines = []
-    for _ in range(2):
-        server = await asyncio.start_server(lambda _, writer: (calls.append(writer), writer.close()), "127.0.0.1", 0)  # type: ignore[func-returns-value]
+    called: list[int] = []
+    rung = asyncio.Event()
+
+    def ring(port: int, writer: asyncio.StreamWriter) -> None:
+        called.append(port)
+        rung.set()
+        writer.close()
+
+    lines: list[int] = []
+    for number in range(2):
+        server = await asyncio.start_server(
+            lambda _, writer, number=number: ring(lines[number], writer), "127.0.0.1", 0
+        )  # type: ignore[misc]
         lines.append(server.sockets[0].getsockname()[1])
     held, lost = lines
     buses = tcp("127.0.0.1", "held").replace('modbus-tcp"', f'modbus-tcp"\nport = {held}')
@@ -140,7 +160,9 @@ async def test_a_line_that_the_gateway_holds_is_not_connected_to(tmp_path: Path)
     await control.close()
     assert list(scene.places) == [("127.0.0.1", lost)]
     assert scene.places[("127.0.0.1", lost)].error is None
-    assert (scene.is_running, scene.doubts, len(calls)) == (True, [], 1)
+    async with asyncio.timeout(5):
+        await rung.wait()
+    assert (scene.is_running, scene.doubts, called) == (True, [], [lost])
 
 
 async def test_a_gateway_that_does_not_answer_is_not_waited_for(

@@ -1,0 +1,1 @@
+"""Modules of inputs, outputs and counters."""

@@ -1,0 +1,1 @@
+"""Valves and relays that stand alone."""
