@@ -12,6 +12,7 @@ from edge_agent.speech import choose, sentences, translate
 ROOT = Path(__file__).parents[2]
 # The simulator's own words are for whoever builds a site, its address pool and the like.
 LEFT = ("drivers/sim/", "edge_agent/commands/sim.py", "edge_agent/check/")
+FILE = re.compile(r"# \{0\}\n|title = ")  # what is written into files
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA|\(\?)")
 # Parts that only join, and what only a log or a programmer is told.
 JOINTS = frozenset(
@@ -23,6 +24,8 @@ JOINTS = frozenset(
         "[bold]{0}[/]  {1}  epoch {2}",
         "edge: {0}: {1}",
         '\n[uplink]\nurl = "{0}"',
+        "{0} / {nb}",
+        "   {0} {1} ms",
     }
 )
 LOGGED = frozenset(
@@ -67,7 +70,8 @@ def said(path: Path) -> Iterator[str]:
     hidden = {id(inner) for node in nodes for inner in silent(node)}
     for node in nodes:
         text = None if id(node) in hidden else gaps(node)
-        if text and text.count(" ") >= 2 and re.search("[a-z]{2}", text) and not SQL.match(text) and "%s" not in text:
+        is_shown = text is not None and not SQL.match(text) and not FILE.match(text) and "%s" not in text
+        if text and is_shown and text.count(" ") >= 2 and re.search("[a-z]{2}", text):
             yield text
 
 
