@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commands import buffer, config, door, guard, service, sim
-from edge_agent.commands.capture import capture
+from edge_agent.commands import buffer, config, door, guard, imports, service, sim
 from edge_agent.commands.bundle import bundle
+from edge_agent.commands.capture import capture
+from edge_agent.commands.commission import commission
 from edge_agent.commands.decode import decode
 from edge_agent.commands.doctor import doctor
 from edge_agent.commands.enrol import enroll
@@ -29,14 +30,17 @@ app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
 app.command("scan")(scan)
 app.command("probe")(probe)
-app.command("write")(write)
+# A number may be negative and is no option then.
+app.command("write", context_settings={"ignore_unknown_options": True})(write)
 app.command("capture")(capture)
 app.command("replay")(replay)
 app.command("guess-order")(guess_order)
 app.command("decode")(decode)
 app.command("doctor")(doctor)
+app.command("commission")(commission)
 app.command("bundle")(bundle)
 app.add_typer(config.app, name="config")
+app.add_typer(imports.app, name="import")
 app.command("door")(door.door)
 app.command("doors")(door.doors)
 app.add_typer(guard.app, name="guard")

@@ -33,7 +33,8 @@ class Question:
     """Whom to ask, as what.
 
     Shape: ``protocols`` in the order in which they are tried; ``profiles`` those that may fit;
-    ``named`` the one that somebody has said the device has; where it fits, others are tried only for ``is_all``.
+    ``named`` the one that somebody has said the device has; where it fits, others are tried only for ``is_all``. ``live`` is the driver of a device whose session must not be disturbed: it
+    is asked through that alone.
     """
 
     address: str
@@ -43,6 +44,7 @@ class Question:
     is_all: bool = False
     tries: int = 5
     options: Options = field(default_factory=Options)
+    live: Driver | None = None
 
 
 @dataclass(slots=True)
@@ -78,15 +80,15 @@ async def examine(bus: Bus, question: Question) -> AsyncGenerator[dict[str, Any]
     """
     address = question.address
     sighting: Sighting | None = None
-    for protocol in question.protocols:
+    for protocol in question.protocols if question.live is None else ():
         yield {"progress": f"asking {address} as {protocol}"}
         if (sighting := await _sighting(bus, protocol, address)) is not None:
             break
     protocol = question.protocols[0] if sighting is None else sighting.protocol
     identity = await _modbus_identity(bus, int(address)) if protocol == "modbus" and sighting is not None else {}
-    drivers = list(_drivers(bus, question, protocol))
+    drivers = list(_drivers(bus, question, protocol)) if question.live is None else [question.live]
     # A protocol without a search is tried through the profile that was named.
-    is_searched = protocol in WAYS
+    is_searched = protocol in WAYS and question.live is None
     pulse = _Pulse()
     if drivers and (sighting is not None or not is_searched):
         yield {"progress": "measuring round trips"}

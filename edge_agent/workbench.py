@@ -5,19 +5,21 @@ A search is the last to get the line: it goes on only when nobody else wants it,
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
-from drivers.base import Driver
+from drivers.base import Driver, Options
 from drivers.bus.exchange import Priority
 from drivers.bus.owner import Bus
 from drivers.bus.settings import BusSettings
 from drivers.errors import BusDown, ProfileError
 from drivers.profile import Profile, load_profile, profile_names
 from drivers.search import Progress, Scope, Sighting
+from drivers.search.osdp import ADDRESSES as OSDP_ADDRESSES
 from drivers.search.registry import WAYS
 from edge_agent.capture import framings, new_head, record
 from edge_agent.config import Device
@@ -81,11 +83,17 @@ class Workbench:
 
     async def _capture(self, question: Mapping[str, Any]) -> AsyncGenerator[Any]:
         line = self._line(question)
+        if line.bus.kind == "ble":
+            raise ControlError(
+                f"'{line.settings.id}' is a radio and no line to record. See 'edge scan {line.settings.id}'."
+            )
         if line.bus.tap.count >= _MOST_LISTENERS:
             raise ControlError(f"{_MOST_LISTENERS} recordings of '{line.settings.id}' run already. End one of them.")
         protocols = frozenset(device.profile.protocol for device in line.devices)
-        async for told in record(line.bus.tap, new_head(line.settings, framings(line.settings, protocols))):
-            yield told
+        head = new_head(line.settings, framings(line.settings, protocols))
+        async with aclosing(record(line.bus.tap, head)) as source:
+            async for told in source:
+                yield told
 
     async def _scan(self, question: Mapping[str, Any]) -> AsyncGenerator[Any]:
         line = self._line(question)
@@ -94,28 +102,47 @@ class Workbench:
         if wrong := [name for name in protocols if name not in carried]:
             raise ControlError(f"'{line.settings.id}' carries none of {', '.join(wrong)}. Name another protocol.")
         addresses, timeout_s = question.get("addresses"), question.get("timeout_s")
+        if line.bus.kind == "osdp":  # a question in clear would end the session of a device that has one
+            known = {it.address: it.id for it in line.devices}
+            for address in known if addresses is None else [it for it in addresses if it in known]:
+                detail = f"in the settings already: {known[address]}"
+                yield {"protocol": "osdp", "found": Sighting("osdp", address, detail)._asdict()}
+            addresses = [it for it in addresses or map(str, OSDP_ADDRESSES) if it not in known]
+            if not addresses:
+                return
         scope = Scope(
             tuple(map(str, addresses)) if addresses else None,
             None if timeout_s is None else float(timeout_s),
             Priority.SEARCH,
         )
         for protocol in protocols:
+            found = WAYS[protocol].search(line.bus, scope)
             try:
-                async for told in WAYS[protocol].search(line.bus, scope):
+                async for told in found:
                     yield {"protocol": protocol, **_told(told)}
                     await _leave_room(line.bus)
             except BusDown as error:
                 raise ControlError(error.reason) from None
             except ValueError as error:
                 raise ControlError(str(error)) from None
+            finally:
+                if isinstance(found, AsyncGenerator):
+                    await found.aclose()
 
     async def _probe(self, question: Mapping[str, Any]) -> AsyncGenerator[Any]:
         line = self._line(question)
         try:
-            async for told in examine(line.bus, question_of(question, line)):
-                yield told
+            asked = question_of(question, line)
+            if line.bus.kind == "osdp":
+                asked = replace(asked, live=self._live(line, asked.address))
+            async with aclosing(examine(line.bus, asked)) as source:
+                async for told in source:
+                    yield told
         except BusDown as error:
             raise ControlError(error.reason) from None
+
+    def _live(self, line: Line, address: str) -> Driver | None:
+        return next((self._drivers[it.id] for it in line.devices if it.address == address), None)
 
     def _line(self, question: Mapping[str, Any]) -> Line:
         line = self._lines.get(str(question.get("bus")))
@@ -195,8 +222,8 @@ def new_question(
         raise ValueError(
             f"'{address}' is no address of anything on a bus of kind '{bus_kind}'. Write the device's address."
         )
-    options = {} if device is None else {"options": device.options}
-    return Question(address, protocols, tuple(profiles), named, is_all, tries, **options)
+    options = Options() if device is None else device.options
+    return Question(address, protocols, tuple(profiles), named, is_all, tries, options)
 
 
 def all_profiles() -> list[Profile]:

@@ -151,6 +151,8 @@ def _directly(place: Place) -> Any:
 
 
 def _why_not(place: Place) -> str:
+    if place.line.kind == "ble":
+        return f"'{place.line.id}' is a radio and no line to record. See 'edge scan {place.line.id}'."
     if place.settings is None:
         return "only a serial port can be listened to. To record another line, have the gateway run on it and name its bus."
     return (

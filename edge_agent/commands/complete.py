@@ -1,4 +1,4 @@
-"""What the shell offers where a device, a bus, a point or a profile is to be named; never an error, never slow."""
+"""What the shell offers where a device, a bus, a point or a profile is to be named; never an error."""
 
 import os
 import tomllib
@@ -23,7 +23,7 @@ def devices(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 def buses(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Offer the buses of the settings, each with where it is."""
     rows = _rows(ctx, "bus")
-    return [(row["id"], str(row.get("port", row.get("host", "")))) for row in rows if row["id"].startswith(incomplete)]
+    return [(row["id"], str(row.get("host", row.get("port", "")))) for row in rows if row["id"].startswith(incomplete)]
 
 
 def places(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ def doctor(
 def examine(config: Path | None, checks: Sequence[Check], *, is_quiet: bool) -> tuple[Scene, list[Outcome]]:
     """Look around and run checks, with a bar for people."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, disable=is_quiet, transient=True) as bars:
+    with Progress(*columns, console=err, disable=is_quiet or not err.is_terminal, transient=True) as bars:
         bar = bars.add_task(_LOOKING.within(language()), total=len(checks))
         scene = look(config, lambda what: bars.update(bar, description=f"{_LOOKING.within(language())}: {what}"))
 

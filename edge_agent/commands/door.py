@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from edge_agent.commands import complete
 from edge_agent.commands.shell import WRONG, Json, ask, fail, out, print_json, say, settings_of
 from edge_agent.commands.table import complaints, doors_table
 from edge_agent.config import Settings
@@ -39,7 +40,7 @@ def doors(ctx: typer.Context, as_json: Json = False) -> None:
 
 def door(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="DOOR", help="The door's device id.")],
+    name: Annotated[str, typer.Argument(metavar="DOOR", help="The door's device id.", autocompletion=complete.devices)],
     action: Annotated[str, typer.Argument(help="open: let the lock go for a moment.")],
     as_json: Json = False,
 ) -> None:

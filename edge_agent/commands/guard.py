@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from edge_agent.commands import complete
 from edge_agent.commands.shell import Json, ask, fail, out, print_json, say, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="Registers that did what they cannot; nothing is billed from them.")
@@ -47,8 +48,10 @@ def list_(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command("accept")
 def accept(
     ctx: typer.Context,
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id.")],
-    point: Annotated[str, typer.Argument(metavar="REGISTER", help="The register's point name.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id.", autocompletion=complete.devices)],
+    point: Annotated[
+        str, typer.Argument(metavar="REGISTER", help="The register's point name.", autocompletion=complete.points)
+    ],
     as_json: Json = False,
 ) -> None:
     """Take a register's present level for right, because you know what happened; it is recorded."""

@@ -11,7 +11,7 @@ import typer
 from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from edge_agent.commands.shell import NO, WRONG, fail, settings_of
 from edge_agent.config import Settings, find_config, load_settings
-from edge_agent.control import ControlClient, NotRunning
+from edge_agent.control import ControlClient, ControlError, NotRunning
 from protocols.toml import SettingsError
 
 
@@ -93,8 +93,10 @@ async def told_by(
                 async for told in source:
                     has_begun = True
                     yield told
-        except NotRunning:
-            if has_begun or directly is None:
+        except NotRunning as error:
+            if has_begun:
+                raise ControlError(f"{error}. Look into its log.") from None
+            if directly is None:
                 raise
         else:
             return

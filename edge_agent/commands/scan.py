@@ -91,10 +91,11 @@ def scan(
     if not tries:
         fail(f"'{place}' carries none of {', '.join(protocol or ())}. Name another protocol.", WRONG, as_json=as_json)
     found: list[_Found] = []
+    is_over = False
     scope = Scope(tuple(address) if address else None, timeout)
     fields = {"protocols": protocol or None, "addresses": address or None, "timeout_s": timeout}
     try:
-        asyncio.run(_search(where, tries, scope, fields, found, is_quiet=as_json))
+        is_over = asyncio.run(_search(where, tries, scope, fields, found, is_quiet=as_json))
     except BusDown as error:
         fail(error.reason, as_json=as_json)
     except (ControlError, NotRunning) as error:
@@ -103,7 +104,7 @@ def scan(
         fail(str(error), WRONG, as_json=as_json)
     is_screen = write_config is not None and str(write_config) == "-"
     if not found or as_json or not is_screen:
-        _show(found, as_json=as_json)
+        _show(found, is_over=is_over, as_json=as_json)
     if write_config is not None and found:
         _write(write_config, where, place, found, as_json=as_json)
     if not found:
@@ -134,8 +135,8 @@ def _tries(
 
 async def _search(
     place: Place, tries: Sequence[_Try], scope: Scope, fields: dict[str, Any], found: list[_Found], *, is_quiet: bool
-) -> None:
-    """Try after try, until Ctrl-C; or have the running gateway search its line."""
+) -> bool:
+    """Try after try, or have the running gateway search its line; False where Ctrl-C ended it."""
     running = asyncio.current_task()
     assert running is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, running.cancel)
@@ -155,6 +156,8 @@ async def _search(
                 if not any(known.sighting[:2] == sighting[:2] for known in found):
                     found.append(_Found(sighting, one.text, one.settings))
                     bars.console.print(f"{one.text}: {sighting.address} {sighting.detail}", markup=False)
+            return True
+    return False
 
 
 async def _directly(tries: Sequence[_Try], scope: Scope) -> AsyncGenerator[dict[str, Any]]:
@@ -185,13 +188,17 @@ def _write(file: Path, where: Place, place: str, found: Sequence[_Found], *, as_
     err.print(say(f"Written to {file}: look it through and put it into your settings."), markup=False, soft_wrap=True)
 
 
-def _show(found: Sequence[_Found], *, as_json: bool) -> None:
+def _show(found: Sequence[_Found], *, is_over: bool, as_json: bool) -> None:
     if as_json:
         print_json({"found": [{**it.sighting._asdict(), "line": it.text} for it in found]})
+    elif not found and not is_over:
+        out.print(say("Stopped before anything answered."))
     elif not found:
-        out.print("Nothing answered. Check the wiring (A and B exchanged?), the power, the address and the baud rate.")
+        out.print(
+            say("Nothing answered. Check the wiring (A and B exchanged?), the power, the address and the baud rate.")
+        )
     else:
-        table = Table("protocol", "address", "line", "profile", "what it said", box=None, padding=(0, 2))
+        table = Table(*map(say, ("protocol", "address", "line", "profile", "what it said")), box=None, padding=(0, 2))
         for sighting, text, _ in found:
             table.add_row(sighting.protocol, sighting.address, text, sighting.profile_hint or "-", sighting.detail)
         out.print(table)

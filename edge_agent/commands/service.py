@@ -14,6 +14,7 @@ from rich.text import Text
 
 from drivers.factory import create_bus, create_driver
 from edge_agent.agent import VERSION, lanes_json, no_uplink, read_device, run_agent
+from edge_agent.commands import complete
 from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
 from edge_agent.commands.shell import run as run_async
 from edge_agent.commands.table import (
@@ -76,8 +77,10 @@ def devices(ctx: typer.Context, as_json: Json = False) -> None:
 
 def read(
     ctx: typer.Context,
-    device: Annotated[str, typer.Argument(help="The device's id.")],
-    point: Annotated[str | None, typer.Argument(help="One point; default: all.")] = None,
+    device: Annotated[str, typer.Argument(help="The device's id.", autocompletion=complete.devices)],
+    point: Annotated[
+        str | None, typer.Argument(help="One point; default: all.", autocompletion=complete.points)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read a device now, through the running gateway or, without one, directly."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from edge_agent.commands import complete
 from edge_agent.commands.shell import WRONG, Json, err, fail, out, print_json, run_until_stopped, say, settings_of
 from edge_agent.commands.table import watch_table
 from edge_agent.config import Settings
@@ -17,7 +18,9 @@ _FRAME_ROWS = 4  # of the window: the head, the caption's two, and the cursor's
 
 def watch(
     ctx: typer.Context,
-    devices: Annotated[list[str] | None, typer.Argument(help="Devices by id; default: all.")] = None,
+    devices: Annotated[
+        list[str] | None, typer.Argument(help="Devices by id; default: all.", autocompletion=complete.devices)
+    ] = None,
     every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between looks.")] = 1.0,
     as_json: Json = False,
 ) -> None:

@@ -1,8 +1,10 @@
 """``edge doctor`` as an engineer meets it: beside a running gateway, without one, with broken settings."""
 
 import json
+import os
 import re
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from typer.testing import CliRunner, Result
 from edge_agent.check import CHECKS
 from edge_agent.cli import app
 from edge_agent.commands.shell import out
-from tests.edge_agent.check.world import HEAD, serial
+from tests.edge_agent.check.world import HEAD, UPLINK, serial
 from tests.edge_agent.site import open_site
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -97,6 +99,27 @@ def test_no_settings_at_all_are_told(tmp_path: Path) -> None:
 def test_every_line_fits_a_terminal_of_80_columns(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out, "width", 80)
     assert all(len(line.rstrip()) <= 80 for line in edge("-c", file, "doctor", "-v").stdout.splitlines())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_an_account_that_may_see_little_is_told_so_and_no_check_breaks() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "edge.toml").write_text(HEAD + UPLINK + serial("/dev/there-is-no-such-port"))
+        (folder / "data").mkdir(0o700)
+        (folder / "data/edge.db").write_text("")
+        edge("-c", f"{folder}/edge.toml", "doctor")  # what it loads at first use, root may read only
+        os.seteuid(65534)
+        try:
+            told = edge("-c", f"{folder}/edge.toml", "doctor", "--json")
+            packed = edge("-c", f"{folder}/edge.toml", "bundle", "-o", f"{folder}/help.zip")
+        finally:
+            os.seteuid(0)
+    findings = [row for check in json.loads(told.stdout)["checks"] for row in check["findings"]]
+    assert not [row for row in findings if "failed in itself" in row["text"]]
+    assert any("may not read the store" in row["text"] for row in findings)
+    assert (packed.exit_code, "cannot be written" in packed.stderr) == (2, True)
 
 
 async def test_doctor_and_bundle_beside_a_running_gateway_and_after_it(tmp_path: Path) -> None:

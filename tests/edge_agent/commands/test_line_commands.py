@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -96,12 +96,10 @@ def gateway(site: Path) -> Iterator[Path]:
 
 
 def edge(folder: Path, *args: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "edge_agent", *args],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
-        env={**os.environ, "COLUMNS": "200", "GATEHOUSE_LANG": "en"}, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr
+    """Run a command in a folder, with nobody at its standard input."""
+    with chdir(folder):
+        done = CliRunner().invoke(app, list(args))
+    return done.exit_code, done.stdout, done.stderr
 
 
 def journal(folder: Path) -> list[Event]:
@@ -177,6 +175,7 @@ def test_a_person_is_shown_what_is_and_what_is_to_be_and_may_say_no(gateway: Pat
     [
         (("em-9", "x", "1"), 2, "there is no device 'em-9'. There are: em-1, em-2."),
         (("em-2", "x", "1"), 2, "Those that may be written: relayState, keepPower."),
+        (("em-2", "relayState", "-5"), 2, "has no state '-5'"),
         (("em-2", "relayState", "half"), 2, "There are: 'closed', 'open'."),
         (("em-1", "voltageL1", "230"), 1, "does not list 'voltageL1' as writable"),
         (("em-2", "relayState", "open", "--password-file", "/nowhere"), 2, "the password cannot be read"),
