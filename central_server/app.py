@@ -115,7 +115,7 @@ def build_door(app: web.Application, authority: Authority) -> web.Application:
     """Put the gateways' own door together: the same work, and no page of people's."""
     door = web.Application(middlewares=[shell.error_boundary, shell.access], logger=log)
     door[DB], door[CONFIG], door[HUB] = app[DB], app[CONFIG], app[HUB]
-    door[sync.EXPANDER], door[sync.GATE] = app[sync.EXPANDER], app[sync.GATE]
+    door[sync.EXPANDER], door[sync.GATE], door[sync.REFUSALS] = app[sync.EXPANDER], app[sync.GATE], app[sync.REFUSALS]
     door[ROUTES], door[sync.AUTHORITY] = {}, authority
     door.on_response_prepare.append(shell.add_security_headers)
     shell.add_routes(door, sync.door_routes())

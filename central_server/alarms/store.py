@@ -18,7 +18,8 @@ from protocols.sync import Event
 
 PRIORITIES = (1, 2, 3)
 GATEWAY_SILENT = "gateway_silent"  # the one condition of a gateway that the centre sees by itself
-STAYS = frozenset(("lift_entrapment",))  # whether anybody was in there is for a person to say
+# Ended by a person alone: whether anybody was in there, and which of two boxes is the right one.
+STAYS = frozenset(("lift_entrapment", "gateway_copied"))
 
 
 @dataclass(frozen=True, slots=True)

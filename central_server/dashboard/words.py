@@ -263,6 +263,17 @@ CONDITIONS = {
             N_("The gateway tries again by itself; nothing needs to be restarted."),
         ),
     ),
+    "gateway_copied": Condition(
+        N_("Gateway exists twice"),
+        N_(
+            "Another box, or an old copy of its disk, speaks under this gateway's name. Nothing of it was taken; what the right one sends may be refused too."
+        ),
+        (
+            N_("Find out which box is the right one: was a disk copied, or a backup restored?"),
+            N_("Shut both out: central edge revoke. Then invite the right one, which begins an empty store."),
+            N_("End the alarm here with a note when only one is left."),
+        ),
+    ),
     "gateway_silent": Condition(
         N_("Gateway is silent"),
         N_(

@@ -10,12 +10,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 from central_server.access import rules
 from central_server.clock import now_ms
 from central_server.devices import service as devices
-from central_server.errors import BadRequest, Busy, Forbidden, NotSignedIn, TooLarge
+from central_server.errors import BadRequest, Busy, CentralError, Forbidden, NotSignedIn, TooLarge
 from central_server.sync import enrolment, service
 from central_server.sync.authority import Authority
+from central_server.sync.refusal import Refusals
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
-from central_server.web import DB, HUB, Policy, Route, is_local
+from central_server.web import DB, HUB, Handler, Policy, Route, is_local
 from protocols.access import PATH_RULES
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, SIGN_KEY_HEADER
@@ -23,6 +24,8 @@ from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, SIGN_KEY_
 EXPANDER = web.AppKey("EXPANDER", Expander)
 GATE = web.AppKey("GATE", asyncio.Semaphore)
 AUTHORITY = web.AppKey("AUTHORITY", Authority)
+REFUSALS = web.AppKey("REFUSALS", Refusals)
+CALLER = web.RequestKey("CALLER", GatewayRow)
 _MAX_STATUS_BYTES = 512 * 1024
 _MAX_REQUEST_BYTES = 16 * 1024
 _BODY_TIMEOUT_S = 20
@@ -112,14 +115,18 @@ async def _gateway(request: web.Request) -> GatewayRow:
             raise NotSignedIn(
                 "sync_no_certificate", "A gateway shows its certificate here. Enrol it: edge enroll URL CODE"
             )
-        return await enrolment.authenticate(request.app[DB], certificate)
+        request[CALLER] = known = await enrolment.authenticate(request.app[DB], certificate)
+        return known
     if not is_local(request):
         raise Forbidden(
             "sync_not_local",
             "Only a gateway of the same machine may come without a certificate. Others come by [gateways] listen.",
         )
     found = await service.authenticate(request.app[DB], request.headers.get("Authorization", ""))
-    return await service.with_sign_key(request.app[DB], found, request.headers.get(SIGN_KEY_HEADER, ""))
+    request[CALLER] = known = await service.with_sign_key(
+        request.app[DB], found, request.headers.get(SIGN_KEY_HEADER, "")
+    )
+    return known
 
 
 async def _body(request: web.Request, limit: int) -> bytes:
@@ -144,6 +151,20 @@ def set_up(app: web.Application) -> None:
     """Give an application what the gateways' door works with."""
     app[EXPANDER] = Expander(app[DB], app[HUB])
     app[GATE] = asyncio.Semaphore(_AT_ONCE)
+    app[REFUSALS] = Refusals(app[DB])
+
+
+def _noted(handler: Handler) -> Handler:
+    """Have what a handler refuses written into the audit."""
+
+    async def noting(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except CentralError as error:
+            await request.app[REFUSALS].note(error, request.get(CALLER), request.remote or "")
+            raise
+
+    return noting
 
 
 def door_routes() -> list[Route]:
@@ -151,14 +172,14 @@ def door_routes() -> list[Route]:
     return [
         *routes(),
         Route("GET", PATH_AUTHORITY, get_authority, Policy.GATEWAY),
-        Route("POST", PATH_ENROL, post_enrol, Policy.GATEWAY),
-        Route("POST", PATH_RENEW, post_renew, Policy.GATEWAY),
+        Route("POST", PATH_ENROL, _noted(post_enrol), Policy.GATEWAY),
+        Route("POST", PATH_RENEW, _noted(post_renew), Policy.GATEWAY),
     ]
 
 
 def routes() -> list[Route]:
     return [
-        Route("POST", PATH_BATCHES, post_batch, Policy.GATEWAY),
-        Route("POST", PATH_STATUS, post_status, Policy.GATEWAY),
-        Route("GET", PATH_RULES, get_rules, Policy.GATEWAY),
+        Route("POST", PATH_BATCHES, _noted(post_batch), Policy.GATEWAY),
+        Route("POST", PATH_STATUS, _noted(post_status), Policy.GATEWAY),
+        Route("GET", PATH_RULES, _noted(get_rules), Policy.GATEWAY),
     ]

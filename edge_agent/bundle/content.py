@@ -22,7 +22,7 @@ from protocols.sync import Lane, Reading, Record
 _PEEKED = 20
 _LOG_LINES = 500
 _LOG_BYTES = 512 * 1024
-_JOURNAL = ("journalctl", "--no-pager", "--output=short-iso", "-u", "edge-agent", "-n", str(_LOG_LINES))
+_JOURNAL = ("journalctl", "--no-pager", "--output=short-iso", "-u", "gatehouse-edge", "-n", str(_LOG_LINES))
 _JOURNAL_S = 5.0
 
 _DOCTOR = Sentence("what 'edge doctor --json' found", "“edge doctor --json”的结果")
@@ -50,8 +50,8 @@ _NO_STORE = Sentence("store.json: there is no store that could be found", "store
 _BAD_STORE = Sentence("store.json: {reason}", "store.json（存储）：{reason}")
 _NO_LOG = Sentence("log.txt: {path} cannot be read ({reason})", "log.txt：无法读取 {path}（{reason}）")
 _NO_JOURNAL = Sentence(
-    "log.txt: no journal of the service edge-agent; name a log file with --log",
-    "log.txt：没有服务 edge-agent 的日志；请用 --log 指定日志文件",
+    "log.txt: no journal of the service gatehouse-edge; name a log file with --log",
+    "log.txt：没有服务 gatehouse-edge 的日志；请用 --log 指定日志文件",
 )
 
 

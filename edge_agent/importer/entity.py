@@ -70,11 +70,19 @@ class Entity:
         for key in keys:
             if key in self.row:
                 value = self.row[key]
+                if isinstance(value, list) and len(value) == 1:
+                    value = value[0]  # theirs for a write of one register as a block
                 if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
                     raise ValueError(f"{key} '{value}' is no register from 0 to 65535")
                 self.carry(key, "point.address")
                 return value
         raise ValueError(f"it has no {keys[0]}")
+
+    def register_function(self) -> int:
+        """Take the kind of place of a number, which no coil holds. Raises: ValueError."""
+        if (function := self.function("input_type", "holding")) not in (3, 4):
+            raise ValueError("a number stands in no coil; input_type is holding or input")
+        return function
 
     def function(self, key: str, usual: str) -> int:
         """Take the kind of place that is read. Raises: ValueError."""
@@ -211,7 +219,7 @@ def _codes(entity: Entity, pairs: Mapping[str, str], usual: Mapping[str, int]) -
 
 def _sensor(it: Entity) -> Iterator[PointPlan]:
     type_, order = it.shape()
-    first, function = it.address("address", "register"), it.function("input_type", "holding")
+    first, function = it.address("address", "register"), it.register_function()
     it.carry("register_type", "point.function")
     unit = it.unit("unit_of_measurement")
     state_class = str(it.row.get("state_class") or "")
@@ -237,10 +245,10 @@ def _binary(it: Entity) -> Iterator[PointPlan]:
     is_bit = function in (1, 2)
     for index in range(it.copies()):
         label = it.label if index == 0 else f"{it.label} {index}"
-        address, bit = (first + index, None) if is_bit else (first + index // 16, index % 16)
-        type_ = "bit" if is_bit else "u16"
+        # Of a register theirs looks at the lowest bit, and counts on by registers.
+        type_, bit = ("bit", None) if is_bit else ("u16", 0)
         states = {0: off, 1: on}
-        yield PointPlan(it.path, label, function, address, type_, bit=bit, states=states, is_polled=it.is_polled)
+        yield PointPlan(it.path, label, function, first + index, type_, bit=bit, states=states, is_polled=it.is_polled)
 
 
 def _switch(it: Entity) -> Iterator[PointPlan]:
@@ -300,8 +308,9 @@ def _cover(it: Entity) -> Iterator[PointPlan]:
 
 def _climate(it: Entity) -> Iterator[PointPlan]:
     type_, order = it.shape()
-    scale, none = it.scale(), it.not_available(type_)
-    function = it.function("input_type", "holding")
+    has_own = "current_temp_scale" in it.row or "current_temp_offset" in it.row
+    scale, none = it.scale("current_temp_" if has_own else ""), it.not_available(type_)
+    function = it.register_function()
     unit = it.unit("temperature_unit") or ("" if "temperature_unit" in it.row else "degC")
     number = (order, scale, unit)
     address = it.address("address")
@@ -317,7 +326,7 @@ def _climate(it: Entity) -> Iterator[PointPlan]:
     )
     if isinstance(it.row.get("target_temp_register"), int):
         target = it.address("target_temp_register")
-        if "target_temp_scale" in it.row or "target_temp_offset" in it.row:
+        if has_own or "target_temp_scale" in it.row or "target_temp_offset" in it.row:
             number = (order, it.scale("target_temp_"), unit)
         yield PointPlan(it.path, f"{it.label} target", 3, target, type_, *number, is_polled=it.is_polled)
     else:
@@ -327,7 +336,11 @@ def _climate(it: Entity) -> Iterator[PointPlan]:
         states = _codes(it, words, {"hvac_on_value": 1, "hvac_off_value": 0})
         onoff = it.address("hvac_onoff_register")
         yield PointPlan(it.path, f"{it.label} power", 3, onoff, "u16", states=states, is_polled=it.is_polled)
-    it.leave("hvac_onoff_coil", _CONTROL)
+    if "hvac_onoff_coil" in it.row:
+        coil = it.address("hvac_onoff_coil")
+        yield PointPlan(
+            it.path, f"{it.label} power", 1, coil, "bit", states={0: "off", 1: "on"}, is_polled=it.is_polled
+        )
     for key in ("hvac_mode_register", "fan_mode_register", "swing_mode_register", "hvac_action_register"):
         yield from _mode(it, key)
 
@@ -340,7 +353,7 @@ def _mode(it: Entity, key: str) -> Iterator[PointPlan]:
     part = Entity(it.ledger, (*it.path, key), {**table})
     values = table.get("values")
     try:
-        address, function = part.address("address"), part.function("input_type", "holding")
+        address, function = part.address("address"), part.register_function()
         if not isinstance(values, dict):
             raise ValueError("no codes are named")
         codes = Entity(it.ledger, (*it.path, key, "values"), values)

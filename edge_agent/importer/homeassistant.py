@@ -23,6 +23,7 @@ _LEFT = {
     "retries": "a lost answer is asked for again by the line's own rules",
     "retry_on_empty": "a lost answer is asked for again by the line's own rules",
 }
+_SHORTEST_S = Decimal("0.05")
 _UNITS = ("slave", "device_address", "unit")
 
 
@@ -119,8 +120,12 @@ def _note_period(ledger: Ledger, path: Path_, row: Mapping[str, Any], unit: str,
     value, here = row.get("scan_interval"), (*path, "scan_interval")
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 86_400:
-        ledger.leave(here, f"'{value}' is no period of 0 to 86400 s")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | Decimal)
+        or not (value == 0 or _SHORTEST_S <= value <= 86_400)
+    ):
+        ledger.leave(here, f"'{value}' is no period from 0.05 s to a day")
     elif value == 0:
         ledger.carry(here, "device.points")
     else:

@@ -79,7 +79,7 @@ def write_import(plans: Sequence[DevicePlan], ledger: Ledger, title: str, folder
     for plan in plans:
         if plan.line_path not in lines_used:
             ledger.withdraw(plan.line_path, "bus.", "no device stands on this line, so no [[bus]] was written")
-    head = f"# {title}\n# What was not carried is in the report of the import; read a meter beside its display.\n\n"
+    head = f"# {_printable(title)}\n# What was not carried is in the report of the import; read a meter beside its display.\n\n"
     edge = _table("[edge]", {"id": "gw-1", "data": "data", "profiles": folder})
     lines = [_table("[[bus]]", {"id": id_, **bus.rows}) for id_, bus in buses.values()]
     result.settings = head + "\n".join((edge, *lines, *blocks))
@@ -179,7 +179,7 @@ def _point(it: Named) -> str:
         rows["unit"] = point.unit
     if point.is_register:
         rows["register"] = True
-    said = f"# {' '.join(point.label.split())}\n" if point.label and point.label != it.name else ""
+    said = f"# {_printable(' '.join(point.label.split()))}\n" if point.label and point.label != it.name else ""
     return said + _table("[[point]]", rows)
 
 
@@ -198,11 +198,14 @@ def _table(header: str, rows: Mapping[str, object]) -> str:
     return "\n".join((header, *lines, ""))
 
 
+def _printable(text: str) -> str:
+    """Leave out what a text in TOML cannot hold."""
+    return "".join(letter for letter in text if letter.isprintable())
+
+
 def _value(value: object) -> str:
     if isinstance(value, str):
-        # What TOML cannot hold in a text is left out of it.
-        plain = "".join(letter for letter in value if letter.isprintable())
-        return json.dumps(plain, ensure_ascii=False)
+        return json.dumps(_printable(value), ensure_ascii=False)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):

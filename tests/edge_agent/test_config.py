@@ -76,6 +76,18 @@ def test_a_good_file_becomes_settings_with_absolute_paths(tmp_path: Path) -> Non
     assert (second.name, second.points, second.period_s) == ("1-102", ("energyImportTotal",), 60)
 
 
+def test_a_site_may_have_profiles_of_its_own_before_those_that_are_shipped(tmp_path: Path) -> None:
+    shipped = (ROOT / "config/devices/electricity/eastron-sdm630.toml").read_text()
+    (tmp_path / "own/electricity").mkdir(parents=True)
+    (tmp_path / "own/electricity/eastron-sdm630.toml").write_text(shipped.replace("Eastron SDM630", "Ours"))
+    text = GOOD.replace('id = "gw-1"\n', 'id = "gw-1"\nprofiles = "own"\n', 1)
+    first, second = load_settings(write(tmp_path, text)).devices
+    assert first.profile.title.startswith("Ours")
+    assert not second.profile.title.startswith("Ours")
+    with pytest.raises(SettingsError, match="no folder 'gone'"):
+        load_settings(write(tmp_path, text.replace('"own"', '"gone"')))
+
+
 def test_the_example_that_comes_with_gatehouse_is_right() -> None:
     assert load_settings(ROOT / "config/edge.example.toml").devices
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -256,3 +257,22 @@ async def test_events_come_in_by_the_same_door(centre: Centre, gateway: Gateway)
     assert [(row.kind, row.subject, row.at, row.body) for row in await centre.rows("event")] == [
         ("door", "device:door-1", 5, '{"state": "开"}')
     ]
+
+
+async def test_what_is_refused_is_in_the_audit_once_a_minute_and_a_copied_gateway_raises_an_alarm(
+    centre: Centre, gateway: Gateway
+) -> None:
+    await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 3)))
+    for _ in range(5):
+        assert (await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(101, 3)))).status == 409
+    assert (await gateway.post(PATH_BATCHES, b"x", secret="wrong")).status == 401
+    assert (await gateway.deliver(gateway.batch(Lane.BILLING, 9, *readings(9, 1)))).json["error"]["key"] == "sync_gap"
+    refused = [row for row in await centre.rows("audit") if row.action == "gateways.refused"]
+    told = [(row.subject, row.outcome, json.loads(row.detail)["reason"]) for row in refused]
+    assert told == [
+        ("gateway:gw-1", "denied", "sync_fork"),
+        ("gateway:unknown", "denied", "sync_bad_secret"),
+    ]
+    (alarm,) = await centre.rows("alarm")
+    assert (alarm.condition, alarm.subject, alarm.cleared_at) == ("gateway_copied", "gateway:gw-1", None)
+    assert [row.seq for row in await centre.rows("reading")] == await counted(centre) == [1, 2, 3]

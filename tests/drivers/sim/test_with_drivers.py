@@ -83,6 +83,43 @@ async def test_every_modbus_meter_is_read_by_its_profile(tmp_path: Path) -> None
         assert {it["meter"] for it in site.journal} == set(drivers)
 
 
+# Heard, not asked, or with a channel of its own: their own tests play the other end.
+NOT_SIMULATED = {"osdp", "ble-lock", "bthome", "beacon", "iec62056", "p1"}
+_ADDRESS = {"modbus": "{}", "dlt645": "2026110000{:02}", "cjt188": "202611000000{:02}", "mbus": "{}"}
+
+
+def _one_of_each(folder: Path) -> Site:
+    """Make a site with every profile that is not a Modbus meter's, a line for each protocol."""
+    text = f'[site]\njournal = "{folder}/journal"\n'
+    for protocol, address in _ADDRESS.items():
+        end = f'"serial"\npath = "{protocol}"\nbaudrate = 9600' if protocol != "modbus" else '"modbus-tcp"\nport = 0'
+        text += f'[[line]]\nid = "{protocol}"\nkind = {end}\n'
+        profiles = [load_profile(name) for name in profile_names()]
+        for number, it in enumerate(it for it in profiles if it.protocol == protocol):
+            if protocol == "modbus" and it.kind in ("electricity", "water", "heat"):
+                continue
+            head = f'[[device]]\nid = "{protocol}-{number}"\nline = "{protocol}"\nprofile = "{it.name}"\n'
+            text += head + f'address = "{address.format(number + 1)}"\n'
+    return site_from(text, folder)
+
+
+async def test_every_other_profile_is_simulated_and_read_whole(tmp_path: Path) -> None:
+    async with _drivers(_one_of_each(tmp_path)) as (_, drivers), asyncio.TaskGroup() as lines:
+        for protocol in _ADDRESS:
+            lines.create_task(_read_whole([it for it in drivers.values() if it.profile.protocol == protocol]))
+
+
+async def _read_whole(drivers: list[Driver]) -> None:
+    assert drivers
+    for driver in drivers:
+        told = {value.point: value.quantity.quality for value in await driver.read()}
+        assert told == {point.name: Quality.GOOD for point in driver.profile.points}, driver.profile.name
+
+
+def test_no_protocol_is_left_without_a_simulator_unsaid() -> None:
+    assert {load_profile(name).protocol for name in profile_names()} == NOT_SIMULATED | set(_ADDRESS)
+
+
 async def test_on_bad_lines_nothing_is_read_that_was_not_served(tmp_path: Path) -> None:
     serial = Faults(drop=0.1, late=0.15, late_s=0.05, noise=0.4, corrupt=0.2, echo=True, preamble=2)
     site = _quick(tmp_path, serial, Faults(drop=0.1, late=0.15, late_s=0.05))

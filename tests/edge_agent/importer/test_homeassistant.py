@@ -64,6 +64,15 @@ def test_numbers_are_read_as_theirs_were(tmp_path: Path) -> None:
     assert (water.unit, water.is_register) == ("m3", True)
 
 
+def test_a_thermostats_two_temperatures_have_each_its_own_factor(tmp_path: Path) -> None:
+    taken_over(FILE, tmp_path, "homeassistant")
+    (file,) = (tmp_path / "profiles").rglob("plant-room-4.toml")
+    found = points(tmp_path, f"{file.parent.name}/plant-room-4")
+    assert found["bedroomTemperature"] == (3, 10, "i16", "ABCD", "0.1")
+    assert found["bedroomTarget"] == (3, 12, "i16", "ABCD", "0.5")
+    assert found["bedroomFanMode"][:2] == (3, 14)
+
+
 def test_only_a_counter_in_a_billed_unit_is_a_register(tmp_path: Path) -> None:
     taken_over(FILE, tmp_path, "homeassistant")
     registers = {
@@ -83,6 +92,8 @@ def test_switches_are_read_as_states_and_never_written(tmp_path: Path) -> None:
     assert isinstance(mode.source, Source)
     assert (mode.source.address, mode.states) == (127, {1: "off", 25: "on", 26: "on"})
     assert not any(point.write for point in profile.points)
+    alarms = [profile.point(name).source for name in ("pumpAlarm", "pumpAlarm1")]
+    assert [(it.address, it.mask) for it in alarms if isinstance(it, Source)] == [(300, 1), (301, 1)]
 
 
 def test_rounding_and_clamps_do_not_reach_a_billed_point(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drivers.profile import parse_profile
 from edge_agent.importer.homeassistant import read_homeassistant
 from edge_agent.importer.ledger import Ledger
 from edge_agent.importer.source import MOST_BYTES, leaves, read_json, read_yaml
 from edge_agent.importer.thingsboard import read_thingsboard
-from protocols.toml import SettingsError
+from edge_agent.importer.write import write_import
+from protocols.toml import SettingsError, parse
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)
@@ -144,7 +146,17 @@ _LEAVES = st.one_of(
 _TREES = st.recursive(
     _LEAVES, lambda it: st.one_of(st.lists(it, max_size=3), st.dictionaries(_WORDS, it, max_size=5)), max_leaves=12
 )
-_SENSOR = st.fixed_dictionaries({"address": st.integers(-1, 65_536)}, optional={"name": st.text(), "scale": _LEAVES})
+_SENSOR = st.fixed_dictionaries(
+    {"address": st.integers(-1, 99)},
+    optional={
+        "name": st.text(),
+        "scale": _LEAVES,
+        "data_type": st.sampled_from(["float32", "uint64", "int16"]),
+        "input_type": st.sampled_from(["coil", "input", "holding"]),
+        "scan_interval": st.floats(0, 1e6),
+        "slave": st.integers(0, 3),
+    },
+)
 _ROWS = st.lists(st.one_of(st.dictionaries(_WORDS, _TREES, max_size=6), _SENSOR), max_size=3)
 
 
@@ -157,7 +169,10 @@ def test_whatever_stands_in_a_hub_nothing_is_lost_and_nothing_breaks(tmp_path: P
     plans = read_homeassistant(ledger)
     told = [entry.path for entry in ledger.entries()]
     assert all(any(leaf[: len(path)] == path for path in told) for leaf in leaves(ledger.source.data))
-    assert all(0 <= point.address <= 65_535 + 4 * 257 for plan in plans for point in plan.points)
+    written = write_import(plans, ledger, "Imported", "profiles", lambda kind, bus, address: None)
+    for name, text in written.profiles.items():
+        assert parse_profile(text, name, name).points
+    assert parse(written.settings, "edge.toml").data["edge"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

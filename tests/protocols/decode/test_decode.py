@@ -22,7 +22,7 @@ Json = dict[str, Any]
 def captures() -> list[Any]:
     found = []
     for path in sorted(FRAMES.glob("*.toml")):
-        for capture in tomllib.loads(path.read_text("utf-8"))["capture"]:
+        for capture in tomllib.loads(path.read_text("utf-8")).get("capture", ()):
             capture.setdefault("protocol", path.stem)
             found.append(pytest.param(capture, id=f"{capture['protocol']}: {capture['name']}"))
     return found
