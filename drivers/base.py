@@ -105,6 +105,9 @@ class Driver(ABC):
     async def write(self, point: str, value: Decimal, order: WriteOrder) -> None:
         """Write one point once, ahead of the polls; a lost answer is not asked for again.
 
+        That it returns means that the device has taken the order; what it says now, the caller reads.
+        After DeviceOffline or BusDown the write may have happened all the same.
+
         Units: ``value`` in the point's canonical unit, or a state's code.
 
         Raises: DeviceRefused where the profile does not list the point as writable or the value is

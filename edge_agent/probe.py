@@ -101,7 +101,17 @@ async def examine(bus: Bus, question: Question) -> AsyncGenerator[dict[str, Any]
             fits.append(await try_profile(driver))
             if not question.is_all and (fits[-1].profile, fits[-1].verdict) == (question.named, FITS):
                 break
-    fits.sort(key=lambda fit: (_RANKS[fit.verdict], fit.profile != question.named, -fit.score, fit.profile))
+    # Of two that fit as well, the one that tells more: a three-phase meter answers a single-phase profile, too.
+    sizes = {driver.profile.name: len(driver.profile.points) for driver in drivers}
+    fits.sort(
+        key=lambda fit: (
+            _RANKS[fit.verdict],
+            fit.profile != question.named,
+            -fit.score,
+            -sizes[fit.profile],
+            fit.profile,
+        )
+    )
     hint = None if sighting is None else sighting.profile_hint
     yield {
         "report": {

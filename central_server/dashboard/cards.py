@@ -80,9 +80,7 @@ class Card:
 
 def cell(value: Value, kind: str, show: Show) -> Cell:
     """Print a value the way the browser will go on printing it."""
-    states = {
-        str(code): show.language.gettext(word) for code, word in words.STATES.get((kind, value.point), {}).items()
-    }
+    states = {str(code): show.language.gettext(word) for code, word in words.states_of(kind, value.point).items()}
     digits = words.DIGITS.get(value.point)
     text = show.number(value.value, digits)
     if states and value.value is not None and value.value == int(value.value):
@@ -90,7 +88,7 @@ def cell(value: Value, kind: str, show: Show) -> Cell:
     return Cell(
         key=f"{value.device_id}:{value.point}",
         point=value.point,
-        name=show.language.gettext(words.POINTS[value.point]) if value.point in words.POINTS else value.point,
+        name=words.point_name(value.point, show.language.gettext),
         text=text,
         value=value.value,
         digits=digits,

@@ -1,6 +1,8 @@
 """One word per thing: names of points, states, conditions, each an English msgid."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import digits
 
 from central_server.dashboard.i18n import N_
 
@@ -30,7 +32,7 @@ HEADLINES = {
     "beacon": ("presence", "rssi"),
     "io": ("smoke", "leak", "pumpFault", "inputAlarm", "pumpRunning", "contact", "volumeTotal", "input1", "output1"),
     "valve": ("valveState", "openLimit", "closedLimit"),
-    "relay": ("relayState",),
+    "relay": ("relayState", "auxiliaryContact"),
 }
 REGISTERS = {"electricity": "energyImportTotal", "water": "volumeTotal"}
 
@@ -118,6 +120,11 @@ POINTS = {
     "inputAlarm": N_("Alarm input"),
     "openLimit": N_("Limit switch open"),
     "closedLimit": N_("Limit switch closed"),
+    "auxiliaryContact": N_("Auxiliary contact"),
+    # Of these a device has several, told apart by number.
+    "input": N_("Input"),
+    "output": N_("Output"),
+    "counter": N_("Pulse counter"),
 }
 
 # Digits that help a person; registers keep every digit the meter has.
@@ -202,6 +209,8 @@ STATES: dict[tuple[str, str], dict[int, str]] = {
     ("valve", "valveState"): {0: N_("closed"), 1: N_("open")},
     ("valve", "openLimit"): _SWITCH,
     ("valve", "closedLimit"): _SWITCH,
+    ("relay", "relayState"): {0: N_("disconnected"), 1: N_("connected")},
+    ("relay", "auxiliaryContact"): {0: N_("disconnected"), 1: N_("connected")},
 } | {("io", f"{channel}{n}"): _SWITCH for channel in ("input", "output") for n in range(1, 17)}
 
 DEVICE_STATES = {
@@ -480,3 +489,16 @@ DETAIL_VALUES = {
     "yes": N_("yes"),
     "no": N_("no"),
 }
+
+
+def point_name(point: str, gettext: Callable[[str], str]) -> str:
+    """Name a point; the third of its sort with its number, and one that has no name as the device calls it."""
+    if point in POINTS:
+        return gettext(POINTS[point])
+    sort = point.rstrip(digits)
+    return f"{gettext(POINTS[sort])} {point.removeprefix(sort)}" if sort in POINTS else point
+
+
+def states_of(kind: str, point: str) -> Mapping[int, str]:
+    """Give the words of a point's codes; a second leak has those of the first."""
+    return STATES.get((kind, point)) or STATES.get((kind, point.rstrip(digits)), {})

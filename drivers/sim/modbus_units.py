@@ -79,7 +79,7 @@ def answer_modbus(unit: Simulated, pdu: bytes, at_ms: int) -> tuple[bytes, tuple
     if function in (modbus.WRITE_COIL, modbus.WRITE_REGISTER) and link.relay and isinstance(unit.model, Door):
         return _write(unit, unit.model, link.relay, pdu, at_ms)
     if function in modbus.WRITES and isinstance(unit.model, Module):
-        return _order(unit, unit.model, pdu)
+        return _order(unit, unit.model, pdu, at_ms)
     if function not in modbus.READS:
         return modbus.encode_exception(function & 0x7F, _ILLEGAL_FUNCTION), ()
     try:
@@ -116,7 +116,7 @@ def _write(unit: Simulated, door: Door, relay: Relay, pdu: bytes, at_ms: int) ->
     return pdu, (Happened(unit.device.id, "relay", {"pulse_ms": door.pulse(at_ms)}),)
 
 
-def _order(unit: Simulated, module: Module, pdu: bytes) -> tuple[bytes, tuple[Happened, ...]]:
+def _order(unit: Simulated, module: Module, pdu: bytes, at_ms: int) -> tuple[bytes, tuple[Happened, ...]]:
     """Switch an output or set a register that the profile lists as writable; the answer repeats the beginning."""
     try:
         request = modbus.decode_request(pdu)
@@ -137,7 +137,7 @@ def _order(unit: Simulated, module: Module, pdu: bytes) -> tuple[bytes, tuple[Ha
         )
         if value == "":
             return modbus.encode_exception(pdu[0], _ILLEGAL_VALUE), ()
-        module.set(it.point, value)
+        module.order(it.point, value, at_ms)
         return pdu[:5], (Happened(unit.device.id, "written", {"point": it.point, "value": str(value)}),)
     return modbus.encode_exception(pdu[0], _ILLEGAL_ADDRESS), ()
 

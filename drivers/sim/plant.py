@@ -7,7 +7,8 @@ from decimal import ROUND_CEILING, Decimal
 from drivers.profile import Profile, load_profile
 from drivers.sim.door import Door
 from drivers.sim.errors import SimError
-from drivers.sim.io import Module
+from drivers.sim.iec62056_meter import ModeCStation
+from drivers.sim.io import Driven, Module
 from drivers.sim.journal import Journal
 from drivers.sim.lift import Lift
 from drivers.sim.load import STEP, Load, draw
@@ -24,6 +25,8 @@ _HOME_L_PER_H = (8, 30)
 _HOME_HEAT_W = (500, 2000)
 _HOME_GAS_L_PER_H = (20, 80)
 _INITIAL_STEPS = 900_000
+# At the wall's pace, as a door has it: a quarter turn, and a coil that pulls in.
+_TRAVEL_MS = {"valve": 8_000, "relay": 100}
 
 
 class Plant:
@@ -34,11 +37,13 @@ class Plant:
         self._now_ms = now_ms
         self._now = now
 
-    def station(self, line: Line) -> SerialStation | MbusStation:
+    def station(self, line: Line) -> SerialStation | MbusStation | ModeCStation:
         """Give the meters of a serial line; a line without live ones hears DL/T 645 and stays silent."""
         meters = self._on(line)
         if meters and meters[0].profile.protocol == "mbus":
             return mbus_station(meters, self._now_ms)
+        if meters and meters[0].profile.protocol == "iec62056":
+            return ModeCStation(meters, self._now_ms)
         return SerialStation(meters[0].profile.protocol if meters else "dlt645", meters, self._now_ms, self._now)
 
     def units(self, line: Line) -> ModbusUnits:
@@ -105,9 +110,9 @@ def _model(site: Site, device: Device, profile: Profile, base: Base, journal: Jo
     if profile.kind == "gas":
         return Gas(Load(seed, _mean(device, seed, _HOME_GAS_L_PER_H), device.shape, burst_percent=100, group=30), base)
     if profile.kind in ("io", "valve", "relay"):
-        return Module(
-            profile, Load(seed, _mean(device, seed, _HOME_L_PER_H), device.shape, burst_percent=100, group=30)
-        )
+        pulses = Load(seed, _mean(device, seed, _HOME_L_PER_H), device.shape, burst_percent=100, group=30)
+        travel_ms = _TRAVEL_MS.get(profile.kind)
+        return Module(profile, pulses) if travel_ms is None else Driven(profile, pulses, travel_ms * site.speed)
     if profile.kind == "lift":
         return Lift(seed, site.speed, device.floors)
     return Door(seed, site.speed, has_visits=device.visits, counter=journal.cards.get(device.id, 0))

@@ -31,6 +31,7 @@ _ADDRESSES = {
     "dlt645": (r"\d{12}", "Use the twelve digits printed on the meter."),
     "mbus": (r"\d|[1-9]\d|1\d\d|2[0-4]\d|250|\d{8}([0-9A-F]{8})?", "Use 0 to 250, or the eight digits of the meter."),
     "cjt188": (r"\d{14}", "Use the fourteen digits printed on the meter."),
+    "iec62056": (r"\d{8}", "Use the eight digits printed on the meter."),
 }
 
 
@@ -228,6 +229,9 @@ def _check(document: Document, tables: _File) -> Iterator[Fault]:
         if (kind == "modbus-tcp" and profile.protocol != "modbus") or profile.protocol != protocol:
             message = f"the profile speaks {profile.protocol}, and line '{table.line}' is {kind} and speaks {protocol}"
             yield document.fault(("device", index, "profile"), message, "Put the device on a line of its own protocol.")
+        elif profile.protocol not in _ADDRESSES:
+            message = f"the simulator does not speak {profile.protocol}"
+            yield document.fault(("device", index, "profile"), message, f"It speaks {', '.join(_ADDRESSES)}.")
         elif profile.kind not in KINDS:
             message = f"the simulator has no model of a '{profile.kind}'"
             yield document.fault(("device", index, "profile"), message, f"It knows {', '.join(KINDS)}.")

@@ -135,8 +135,8 @@ def _tell(ledger: Ledger, output: Path, profiles: Sequence[Path], result: Result
         out.print(line, markup=False, soft_wrap=True)
     for note in ledger.notes:
         out.print(f"{say('note')}: {say(note)}", markup=False, soft_wrap=True)
-    counts = f"{len(carried)} fields carried, {len(left)} not; {result.buses} buses, {result.devices} devices"
-    err.print(say(f"{counts}, {len(profiles)} profiles"), markup=False, soft_wrap=True)
+    sizes = f"{result.buses} buses, {result.devices} devices, {len(profiles)} profiles"
+    err.print(say(f"{len(carried)} fields carried, {len(left)} not; {sizes}"), markup=False, soft_wrap=True)
     err.print(
         say(f"Written to {output} and {profiles[0].parents[1]}; read each device beside its display."),
         markup=False,

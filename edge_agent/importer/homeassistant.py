@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from edge_agent.importer.entity import NOT_MODBUS, Entity, entities
+from edge_agent.importer.entity import Entity
 from edge_agent.importer.ledger import Ledger
 from edge_agent.importer.line import Line, tagged
 from edge_agent.importer.plan import BusPlan, DevicePlan, PointPlan
+from edge_agent.importer.platform import entities
 from edge_agent.importer.source import Path_, Tag
 from protocols.toml import Fault, SettingsError
 
@@ -44,7 +45,7 @@ def _hubs(ledger: Ledger) -> Iterator[tuple[Path_, dict[str, Any]]]:
     if isinstance(data, dict) and not _is_hub(data):
         for key in data:
             if key != "modbus":
-                ledger.leave((key,), NOT_MODBUS)
+                ledger.leave((key,), "it is not of Modbus")
         rows, path = data.get("modbus"), ("modbus",)
         if isinstance(rows, Tag):
             ledger.leave(path, f"the hubs stand elsewhere (!{rows.kind} {rows.text}): import that file")
@@ -70,6 +71,7 @@ def _devices(ledger: Ledger, path: Path_, hub: Mapping[str, Any]) -> Iterator[De
     bus = _bus(ledger, path, hub, name)
     units: dict[str, list[PointPlan]] = {}
     periods: dict[str, Decimal] = {}
+    is_unnamed = False
     for platform in _PLATFORMS:
         rows = hub.get(platform)
         if isinstance(rows, Tag):
@@ -79,8 +81,11 @@ def _devices(ledger: Ledger, path: Path_, hub: Mapping[str, Any]) -> Iterator[De
                 continue
             here = (*path, platform, index)
             unit = _unit(ledger, here, row)
+            is_unnamed |= not any(key in row for key in _UNITS)
             units.setdefault(unit, []).extend(_points(ledger, here, platform, row))
             _note_period(ledger, here, row, unit, periods)
+    if is_unnamed:
+        ledger.note(f"{name}: an entity that names no slave is read at unit 1; older versions of theirs asked unit 0")
     for unit, points in sorted(units.items(), key=lambda it: it[0].rjust(4)):
         period = periods.get(unit)
         title = f"{name} {unit}" if len(units) > 1 else name

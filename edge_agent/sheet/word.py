@@ -33,15 +33,10 @@ _CHINESE: Mapping[str, str] = {
     "display reads": "表上显示",
     "sign": "签",
     "read in": "读取用时",
-    "result": "结果",
     "ok": "正常",
     "failed": "失败",
     "not read": "未读",
     "devices": "设备",
-    "device": "设备",
-    "name": "名称",
-    "summary": "汇总",
-    "page": "页",
     "failures": "失败的设备",
     "no device on this bus": "此总线上没有设备",
     "good": "良好",
@@ -50,7 +45,6 @@ _CHINESE: Mapping[str, str] = {
     "suspect": "可疑",
     "substituted": "替代",
     "frozen": "冻结",
-    "Labels: print at 100 %, no scaling.": "标签：请按 100% 比例打印，不要缩放。",
 }
 
 

@@ -12,7 +12,13 @@ PROFILES = sorted((Path(central_server.__file__).parents[1] / "config" / "device
 def test_every_point_of_every_profile_has_a_name() -> None:
     points = {each["name"] for path in PROFILES for each in tomllib.loads(path.read_text())["point"]}
     assert points
-    assert sorted(points - set(words.POINTS)) == []
+    assert sorted(point for point in points if words.point_name(point, str) == point) == []
+
+
+def test_the_second_of_a_sort_is_named_and_worded_like_the_first() -> None:
+    assert words.point_name("leak2", str) == f"{words.POINTS['leak']} 2"
+    assert words.states_of("io", "leak2") == words.states_of("io", "leak") != {}
+    assert words.point_name("somethingOfAMaker7", str) == "somethingOfAMaker7"
 
 
 def test_every_state_code_of_every_profile_has_a_word() -> None:

@@ -51,6 +51,7 @@ address = "202611000103"
         ('id = "em-2"', 'id = "em-1"', "site.toml:17: device[2].id: em-1 is taken already"),
         ('address = "1"', 'address = "1"\ninitial = "1.234"', "device[1].initial: input should be a multiple of 0.01"),
         ('address = "1"', 'address = "1"\ninitial = "100000"', "device[1].initial: input should be less than 100000"),
+        ("dlt645-2007", "p1", "device[2].profile: the simulator does not speak p1. It speaks modbus, dlt645"),
         ('103"', '103"\nmean = 20000', "device[2].mean: a mean of 20000 W does not fit"),
     ],
 )  # fmt: skip

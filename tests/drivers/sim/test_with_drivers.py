@@ -84,8 +84,14 @@ async def test_every_modbus_meter_is_read_by_its_profile(tmp_path: Path) -> None
 
 
 # Heard, not asked, or with a channel of its own: their own tests play the other end.
-NOT_SIMULATED = {"osdp", "ble-lock", "bthome", "beacon", "iec62056", "p1"}
-_ADDRESS = {"modbus": "{}", "dlt645": "2026110000{:02}", "cjt188": "202611000000{:02}", "mbus": "{}"}
+NOT_SIMULATED = {"osdp", "ble-lock", "bthome", "beacon", "p1"}
+_ADDRESS = {
+    "modbus": "{}",
+    "dlt645": "2026110000{:02}",
+    "cjt188": "202611000000{:02}",
+    "mbus": "{}",
+    "iec62056": "2026{:04}",
+}
 
 
 def _one_of_each(folder: Path) -> Site:
