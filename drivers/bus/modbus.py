@@ -6,6 +6,7 @@ questions, by its unit, its function and its length; what fits in less is no ans
 
 import asyncio
 import heapq
+import struct
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,6 +26,7 @@ from protocols.modbus_identity import decode_identity_response, encode_identity_
 _SILENCES_TO_RECONNECT = 5
 _CONNECT_TIMEOUT_S = 5.0
 _LEAST_PATIENCE_S = 0.1
+_READ = struct.Struct(">BBHH")  # unit, and the PDU of a read
 _ECHOED = 5  # bytes of a write that its answer repeats: function, address, and value or count
 
 _Asked = ModbusRead | ModbusWrite | ModbusIdentity
@@ -109,26 +111,25 @@ class ModbusTcpBus(Bus):
         if link is None:
             raise BusDown(self._closed())
         reads = [job.exchange for job in jobs if isinstance(job.exchange, ModbusRead)]
-        pdus = [encode_read_request(read.function, read.address, read.count) for read in reads]
+        messages = [_READ.pack(read.device_id, read.function, read.address, read.count) for read in reads]
         # A unit's patience is learnt from the last of its answers, for which it took longest.
         last: dict[int, float] = {}
         asked = {(read.device_id, read.timeout_s) for read in reads}
         timeout = max(own_s or self._patience.timeout(str(unit)) for unit, own_s in asked)
         start = self._now()
         try:
-            messages = [bytes((read.device_id,)) + pdu for read, pdu in zip(reads, pdus, strict=True)]
             answers = await link.ask_all(messages, timeout)
         except ConnectionResetError:
             raise BusDown(self._closed()) from None
         end, now = self._now(), self.clock()
         has_silent = False
         told: tuple[float, datetime] = (end, now)
-        for job, read, pdu, answer in zip(jobs, reads, pdus, answers, strict=True):
+        for job, read, answer in zip(jobs, reads, answers, strict=True):
             if answer is not None:
                 last[read.device_id] = round_trip_s = answer.at - start
                 if told[0] != answer.at:  # several come in one piece
                     told = (answer.at, now - timedelta(seconds=end - answer.at))
-                _settle(job, read, pdu, answer.message, (told[1], round_trip_s))
+                _settle(job, read, answer.message, (told[1], round_trip_s))
             elif has_silent:
                 heapq.heappush(self._jobs, job)
             else:
@@ -183,12 +184,12 @@ def _broken(reason: str) -> DeviceOffline:
     return DeviceOffline(f"bad frame: {reason}", is_broken=True)
 
 
-def _settle(job: Job, read: ModbusRead, pdu: bytes, message: bytes, came: tuple[datetime, float]) -> None:
+def _settle(job: Job, read: ModbusRead, message: bytes, came: tuple[datetime, float]) -> None:
     """Give a message to whoever asked, if it answers the question."""
     if job.answer.done():
         return
     try:
-        job.answer.set_result(Answer(_checked(read, pdu, message), *came))
+        job.answer.set_result(Answer(_checked(read, b"", message), *came))
     except DriverError as error:
         job.answer.set_exception(error)
 

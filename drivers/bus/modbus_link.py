@@ -1,13 +1,15 @@
 """One Modbus TCP connection: answers paired with questions by transaction number, none taken twice."""
 
 import asyncio
+import struct
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from drivers.bus.tap import Tap
 from protocols.modbus import MAX_PDU
 
-_HEADER = 6  # transaction, protocol, length
+_HEAD = struct.Struct(">HHH")  # transaction, protocol, length
+_HEADER = _HEAD.size
 _LAST_TRANSACTION = 0xFFFF
 
 
@@ -120,11 +122,12 @@ class ModbusLink(asyncio.Protocol):
         if self.is_lost or self._transport is None:
             raise ConnectionResetError
         window = _Window(len(messages), self._loop)
-        first, frames = self._transaction, []
+        first = self._transaction
+        frames: list[bytes] = []
         for number, message in enumerate(messages):
             self._transaction = transaction = self._transaction % _LAST_TRANSACTION + 1
             self._waiting[transaction] = _Place(window, number, self)
-            frames.append(b"%c%c\0\0\0%c" % (transaction >> 8, transaction & 0xFF, len(message)) + message)
+            frames += (_HEAD.pack(transaction, 0, len(message)), message)
         self._transport.write(b"".join(frames))
         if self._tap.hear is not None:
             for frame in frames:
@@ -156,14 +159,14 @@ class ModbusLink(asyncio.Protocol):
             data = self._buffer + data
         start, count = 0, len(data)
         while count - start > _HEADER:
-            length = data[start + 4] << 8 | data[start + 5]
-            if data[start + 2] or data[start + 3] or not 2 <= length <= MAX_PDU + 1:
+            transaction, protocol, length = _HEAD.unpack_from(data, start)
+            if protocol or not 2 <= length <= MAX_PDU + 1:
                 self._give_up()
                 return
             end = start + _HEADER + length
             if end > count:
                 break
-            future = self._waiting.get(data[start] << 8 | data[start + 1])
+            future = self._waiting.get(transaction)
             if future is None or future.done():
                 self._on_stale()
             else:
