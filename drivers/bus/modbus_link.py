@@ -127,7 +127,7 @@ class ModbusLink(asyncio.Protocol):
         for number, message in enumerate(messages):
             self._transaction = transaction = self._transaction % _LAST_TRANSACTION + 1
             self._waiting[transaction] = _Place(window, number, self)
-            frames += (_HEAD.pack(transaction, 0, len(message)), message)
+            frames.append(_HEAD.pack(transaction, 0, len(message)) + message)
         self._transport.write(b"".join(frames))
         if self._tap.hear is not None:
             for frame in frames:
