@@ -89,7 +89,8 @@ def test_a_leak_is_reported_repaired_billed_and_rated(visit: Visit, house: Any, 
     desk.goto(f"{house.url}/orders?view=board")
     card = desk.locator("article.card", has_text="厨房水槽下漏水")
     card.get_by_role("link", name="厨房水槽下漏水").click()
-    desk.wait_for_function("document.querySelector('.photos img')?.naturalWidth > 0")
+    expect(desk.locator(".photos img").first).to_have_js_property("complete", True)
+    assert desk.locator(".photos img").first.evaluate("picture => picture.naturalWidth") > 0
     number = fault.rsplit("/", 1)[1]
     desk.goto(f"{house.url}/orders/{number}?do=triage")
     desk.locator("form.form button.primary").click()
