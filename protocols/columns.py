@@ -1,22 +1,23 @@
 """Records as columns: differences of integers, byte plane by byte plane.
 
-Seven sections, each a 4-byte length and its bytes, integers little-endian:
+Eight sections, each a 4-byte length and its bytes, integers little-endian:
 
-    series     JSON [[device, point, unit, exponent], ...]
+    series     JSON [[device, point, unit, exponent], ...], or [[number, exponent], ...]
     order      u16 a record in sequence: position in ``series``, FFFF for an event
     times      i64 a reading, series by series: first value, then differences (ms UTC)
     mantissas  the same layout; value = mantissa * 10 ** exponent
     qualities  u8 a reading; bit 7 set: there is no value
     raw        JSON {position: hex} for readings that kept their bytes
     events     JSON [[kind, subject, at, body], ...] in sequence
+    steps      i64 a record in sequence: its number minus the one before; empty where all are 1
 
-The high planes of the 64-bit columns are nearly all zero, which is what compresses.
+Before GHB3 there were no steps. The high planes of the 64-bit columns are nearly all zero, which is what compresses.
 """
 
 import json
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from operator import sub
@@ -28,26 +29,27 @@ from protocols.record import Event, Reading, Record, Series
 
 _EVENT = 0xFFFF
 _NO_VALUE = 0x80
+_SECTIONS = 8
 
 
-def pack(records: Iterable[Record]) -> bytes:
-    """Lay records out as columns.
+def pack(records: Iterable[Record], steps: Sequence[int] = (), numbers: Mapping[Series, int] | None = None) -> bytes:
+    """Lay records out as columns; series by their number where there are numbers, else by name.
 
     Raises: ValueError for a value out of range.
     """
     columns = _Columns()
     for record in records:
         columns.add(record)
-    return columns.pack()
+    return columns.pack(steps, numbers)
 
 
-def unpack(data: bytes, count: int) -> list[Record]:
-    """Read ``count`` records from their columns.
+def unpack(data: bytes, count: int, names: Mapping[int, Series]) -> tuple[list[Record], list[int]]:
+    """Read ``count`` records and their steps from the columns.
 
     Raises: ProtocolError, whatever the bytes are.
     """
     try:
-        return _read_columns(_sections(data), count)
+        return _read_columns(_sections(data), count, names)
     except ProtocolError:
         raise
     except (ValueError, KeyError, TypeError, IndexError, StopIteration, OverflowError, RecursionError) as error:
@@ -95,7 +97,7 @@ class _Columns:
         column.mantissas.append(mantissa)
         column.qualities.append(record.quality | _NO_VALUE if record.value is None else record.quality)
 
-    def pack(self) -> bytes:
+    def pack(self, steps: Sequence[int], numbers: Mapping[Series, int] | None) -> bytes:
         times: list[int] = []
         mantissas: list[int] = []
         qualities = bytearray()
@@ -106,15 +108,20 @@ class _Columns:
             mantissas += _differences(column.mantissas)
             qualities += column.qualities
         sections = (
-            _json([[*column.series, column.exponent] for column in self.columns]),
+            _json([[*_name(column.series, numbers), column.exponent] for column in self.columns]),
             _little(self.order).tobytes(),
             _planes(times),
             _planes(mantissas),
             bytes(qualities),
             _json(raws),
             _json(self.events),
+            _planes(steps),
         )
         return b"".join(len(section).to_bytes(4, "little") + section for section in sections)
+
+
+def _name(series: Series, numbers: Mapping[Series, int] | None) -> Sequence[str | int]:
+    return series if numbers is None else (numbers[series],)
 
 
 def _differences(values: Sequence[int]) -> list[int]:
@@ -149,7 +156,7 @@ def _json(value: Any) -> bytes:
 
 def _sections(data: bytes) -> list[bytes]:
     sections, offset = [], 0
-    for _ in range(7):
+    while offset < len(data):
         if offset + 4 > len(data):
             raise TruncatedFrame("the batch's columns end early")
         length = int.from_bytes(data[offset : offset + 4], "little")
@@ -158,22 +165,21 @@ def _sections(data: bytes) -> list[bytes]:
             raise TruncatedFrame("a column of the batch ends early")
         sections.append(section)
         offset += 4 + length
-    if offset != len(data):
-        raise LengthMismatch("the batch holds more than its seven columns")
+    if len(sections) == _SECTIONS - 1:
+        sections.append(b"")
+    if len(sections) != _SECTIONS:
+        raise LengthMismatch(f"the batch holds {len(sections)} columns, not {_SECTIONS}")
     return sections
 
 
-def _read_columns(sections: list[bytes], count: int) -> list[Record]:
-    names, order_bytes, times, mantissas, qualities, raw_json, events_json = sections
+def _read_columns(sections: list[bytes], count: int, names: Mapping[int, Series]) -> tuple[list[Record], list[int]]:
+    series_json, order_bytes, times, mantissas, qualities, raw_json, events_json, step_bytes = sections
     order = array("H")
     order.frombytes(order_bytes)
     _little(order)
     if len(order) != count:
         raise LengthMismatch(f"the header promises {count} records, the columns hold {len(order)}")
-    series = [
-        (Series(str(device), str(point), str(unit)), int(exponent))
-        for device, point, unit, exponent in json.loads(names)
-    ]
+    series = [_series(entry, names) for entry in json.loads(series_json)]
     events = [
         Event(str(kind), str(subject), _instant(at), _mapping(body))
         for kind, subject, at, body in json.loads(events_json)
@@ -190,7 +196,27 @@ def _read_columns(sections: list[bytes], count: int) -> list[Record]:
         raise MalformedFrame("raw bytes without a reading")
     columns = _read_series(series, lengths, _unplanes(times, readings), _unplanes(mantissas, readings), qualities, raws)
     rest = iter(events)
-    return [next(rest) if position == _EVENT else next(columns[position]) for position in order]
+    records = [next(rest) if position == _EVENT else next(columns[position]) for position in order]
+    return records, _steps(step_bytes, count)
+
+
+def _series(entry: Any, names: Mapping[int, Series]) -> tuple[Series, int]:
+    *name, exponent = entry
+    if len(name) == 1:
+        if name[0] not in names:
+            raise MalformedFrame(f"no batch before has named the series {name[0]}")
+        return names[name[0]], int(exponent)
+    device, point, unit = name
+    return Series(str(device), str(point), str(unit)), int(exponent)
+
+
+def _steps(data: bytes, count: int) -> list[int]:
+    if not data:
+        return []
+    steps = _unplanes(data, count).tolist()
+    if steps[0] < 0 or any(step < 1 for step in steps[1:]):
+        raise MalformedFrame("the numbers of the records do not grow")
+    return steps
 
 
 def _read_series(

@@ -74,6 +74,19 @@ gateway_epoch = Table(
     PrimaryKeyConstraint("gateway_id", "epoch"),
 )
 
+# What the numbers in a store's batches stand for; given with the batches, and never changed.
+gateway_series = Table(
+    "gateway_series",
+    metadata,
+    to("gateway"),
+    Column("epoch", String(20), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    PrimaryKeyConstraint("gateway_id", "epoch", "number"),
+)
+
 device = Table(
     "device",
     metadata,

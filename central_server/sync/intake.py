@@ -7,10 +7,11 @@ another store of the gateway came since     Fenced    nothing new of this one is
 the rest                                    Taken     what is above the mark counts
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocols.errors import ProtocolError
-from protocols.sync import Header, decode_batch
+from protocols.sync import Header, Series, decode_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +60,26 @@ def decide(header: Header, lane: Lane) -> Decision:
     return Taken(lane.mark + 1, not lane.is_known_epoch)
 
 
-def contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]]) -> bool:
+def contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]], names: Mapping[int, Series]) -> bool:
     """Tell whether what is logged under some of a batch's numbers is something else.
 
-    A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut.
-    Other records under the same numbers are another box's: a copy of this gateway's disk.
+    A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut, or
+    fewer of them where it has thinned them out since. Other records under the same numbers are another
+    box's: a copy of this gateway's disk.
 
-    Shape: ``logged`` are first number that counts, digest and bytes.
+    Shape: ``logged`` are first number that counts, digest and bytes; ``names`` is the store's dictionary.
     """
     if any(digest == header.digest for _, digest, _ in logged):
         return False
     try:
-        mine = decode_batch(body)
+        mine = dict(decode_batch(body, names).numbered())
     except ProtocolError:
         return False  # what cannot be read is set aside when it is expanded
     for from_seq, _, other in logged:
         try:
-            theirs = decode_batch(other)
+            theirs = decode_batch(other, names)
         except ProtocolError:
             continue
-        first, last = max(from_seq, mine.first_seq), min(theirs.last_seq, mine.last_seq)
-        ours = mine.records[first - mine.first_seq : last - mine.first_seq + 1]
-        if ours != theirs.records[first - theirs.first_seq : last - theirs.first_seq + 1]:
+        if any(seq >= from_seq and mine.get(seq, record) != record for seq, record in theirs.numbered()):
             return True
     return False

@@ -39,7 +39,7 @@ async def prove(db: Database) -> Proof:
         except ProtocolError as error:
             found.faults.append(f"{name}: {error.detail}")
             continue
-        found.records += header.last_seq - row.from_seq + 1
+        found.records += max(1, header.size - (row.from_seq - header.first_seq))
         found.signed += bool(header.signature)
         lane = (row.gateway_id, header.epoch, int(header.lane))
         end = ends.get(lane, (0, ""))

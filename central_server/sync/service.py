@@ -14,6 +14,7 @@ from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import intake, store
+from central_server.sync.names import known_names, learn_names, names_of
 from protocols.errors import ProtocolError
 from protocols.sync import Header, batch_header, is_edge_id
 
@@ -28,11 +29,13 @@ class Taken:
     """What became of a batch; ``batch_id`` is None where all of it was here before.
 
     Shape: ``head`` is the digest of the batch with which the lane's log ends at ``acked``; the next one names it.
+    ``names`` is up to which number the store's series are known.
     """
 
     acked: int
     batch_id: int | None
     head: str = ""
+    names: int = 0
 
 
 def secret_hash(secret: str) -> str:
@@ -75,8 +78,8 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
     """Store a batch and move its lane's mark in one durable transaction.
 
     Raises: BadRequest for broken bytes; Forbidden for another gateway's batch, or one that its key
-    has not signed; Conflict with ``expected`` where records before it are missing, and where
-    another box or an older store speaks under this gateway's name.
+    has not signed; Conflict with ``expected`` where records before it are missing, with ``have``
+    where names are, and where another box or an older store speaks under this gateway's name.
     """
     try:
         header = batch_header(body)
@@ -115,7 +118,8 @@ async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header:
     newest, is_known = await store.epochs_of(connection, gateway.id, header.epoch)
     match intake.decide(header, intake.Lane(before or 0, newest, is_known)):
         case intake.Repeated(mark):
-            return Taken(mark, None, await store.head_of(connection, gateway.id, header))
+            names = await known_names(connection, gateway.id, header.epoch)
+            return Taken(mark, None, await store.head_of(connection, gateway.id, header), names)
         case intake.Missing(expected):
             text = "The batch starts at {first}, but {expected} is the next record of this lane."
             raise Conflict("sync_gap", text, first=header.first_seq, expected=expected)
@@ -132,17 +136,19 @@ async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header:
             if not await store.move_mark(connection, gateway.id, header, before):
                 text = "Another delivery of this lane is under way; go on from {expected}."
                 raise Conflict("sync_gap", text, expected=from_seq)
+            names = await learn_names(connection, gateway.id, header)
             batch_id = await store.append_batch(connection, gateway.id, header, body, from_seq, now_ms())
-            return Taken(header.last_seq, batch_id, header.digest)
+            return Taken(header.last_seq, batch_id, header.digest, names)
 
 
 async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> None:
     """Compare what is here already with what comes again under the same numbers. Raises: Conflict."""
     async with db.read() as connection:
         logged = await store.logged_beside(connection, gateway.id, header)
+        names = await names_of(connection, gateway.id, header.epoch) if logged else {}
     if not logged:
         return
-    is_fork = await asyncio.to_thread(intake.contradicts, header, body, logged)
+    is_fork = await asyncio.to_thread(intake.contradicts, header, body, logged, names)
     if is_fork:
         raise Conflict(
             "sync_fork",

@@ -64,4 +64,4 @@ async def _take(db: Database, body: bytes, found: Imported) -> None:
     taken = await take_batch(db, gateway, body)
     if taken.batch_id is not None:
         found.new += 1
-        found.records += header.last_seq - header.first_seq + 1
+        found.records += header.size

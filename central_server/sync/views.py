@@ -43,7 +43,7 @@ async def post_batch(request: web.Request) -> web.Response:
         taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
     if taken.batch_id is not None:
         request.app[EXPANDER].wake()
-    return web.json_response({"acked": taken.acked, "head": taken.head})
+    return web.json_response({"acked": taken.acked, "head": taken.head, "names": taken.names})
 
 
 async def post_status(request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from central_server.alarms import store as alarm_store
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.live import Hub
+from central_server.sync.names import names_of
 from central_server.telemetry import store
 from central_server.telemetry.store import PendingBatch, SeriesKey
 from central_server.workorders import service as workorders
@@ -65,10 +66,11 @@ class Expander:
         """Expand the next batch; False if there is none."""
         async with self._db.read() as connection:
             pending = await store.next_batch(connection)
-        if pending is None:
-            return False
+            if pending is None:
+                return False
+            names = await names_of(connection, pending.gateway_id, pending.epoch)
         try:
-            readings, events = await asyncio.to_thread(_counting, pending)
+            readings, events = await asyncio.to_thread(_counting, pending, names)
             await self._expand(pending, readings, events)
         except _PASSING:
             raise
@@ -126,10 +128,12 @@ class Expander:
             await store.mark_failed(connection, pending.id, reason)
 
 
-def _counting(pending: PendingBatch) -> tuple[list[tuple[int, Reading]], list[tuple[int, Event]]]:
+def _counting(
+    pending: PendingBatch, names: Mapping[int, Series]
+) -> tuple[list[tuple[int, Reading]], list[tuple[int, Event]]]:
     """Unpack the records of a batch that count, each with its number; those below were in an earlier one."""
-    batch = decode_batch(pending.body)
-    records = list(enumerate(batch.records[pending.from_seq - batch.first_seq :], start=pending.from_seq))
+    batch = decode_batch(pending.body, names)
+    records = [(seq, record) for seq, record in batch.stamped() if seq >= pending.from_seq]
     readings = [(seq, record) for seq, record in records if isinstance(record, Reading)]
     return readings, [(seq, record) for seq, record in records if isinstance(record, Event)]
 

@@ -22,6 +22,7 @@ class PendingBatch(NamedTuple):
     gateway_id: int
     edge_id: str
     site_id: int
+    epoch: int
     from_seq: int
     body: bytes
 
@@ -55,14 +56,15 @@ def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
 async def next_batch(connection: AsyncConnection) -> PendingBatch | None:
     """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest."""
     query = (
-        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, gateway.c.site_id, batch.c.from_seq, batch.c.body)
+        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, gateway.c.site_id)
+        .add_columns(batch.c.epoch, batch.c.from_seq, batch.c.body)
         .join(gateway, gateway.c.id == batch.c.gateway_id)
         .where(batch.c.expanded_at.is_(None), batch.c.error.is_(None))
         .order_by(batch.c.lane, batch.c.id)
         .limit(1)
     )
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else PendingBatch(*row)
+    return None if row is None else PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6])
 
 
 async def mark_expanded(connection: AsyncConnection, batch_id: int, at: int) -> bool:

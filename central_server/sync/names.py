@@ -1,0 +1,63 @@
+"""The dictionary of each store: what the numbers of series in its batches stand for.
+
+A batch names series by numbers and brings the names that the centre has not confirmed yet. They are
+learnt with the batch, in one transaction, so that whatever is in the log can be read.
+"""
+
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from central_server.errors import Conflict
+from central_server.schema import gateway_series
+from protocols.sync import Header, Series
+
+_own = gateway_series.c
+
+
+async def names_of(connection: AsyncConnection, gateway_id: int, epoch: int) -> dict[int, Series]:
+    """Give all that is known of a store's dictionary."""
+    query = select(_own.number, _own.device, _own.point, _own.unit).where(*_of(gateway_id, epoch))
+    return {row[0]: Series(row[1], row[2], row[3]) for row in await connection.execute(query)}
+
+
+async def known_names(connection: AsyncConnection, gateway_id: int, epoch: int) -> int:
+    """Say up to which number a store's dictionary is known."""
+    query = select(func.max(_own.number)).where(*_of(gateway_id, epoch))
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
+async def learn_names(connection: AsyncConnection, gateway_id: int, header: Header) -> int:
+    """Take in the names that a batch brings; give up to which number they are known then.
+
+    Raises: Conflict with ``have`` where the batch builds on names that are not here, and where it
+    gives a number to another series than before: then it is another box's.
+    """
+    if not header.names_base and not header.names:
+        return 0
+    have = await known_names(connection, gateway_id, header.epoch)
+    if header.names_base > have:
+        text = "The batch builds on {base} names of series, and {have} are known. Send those after {have} as well."
+        raise Conflict("sync_names", text, base=header.names_base, have=have)
+    again = header.names[: have - header.names_base]
+    if again:
+        known = await names_of(connection, gateway_id, header.epoch)
+        if any(known[number] != name for number, name in enumerate(again, header.names_base + 1)):
+            raise Conflict(
+                "sync_fork",
+                "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
+                "Shut out the copy, and invite the right one again with an empty store.",
+                edge_id=header.edge_id,
+                first=header.first_seq,
+            )
+    fresh = header.names[len(again) :]
+    if fresh:
+        own = {"gateway_id": gateway_id, "epoch": str(header.epoch)}
+        rows = [{**own, "number": number, **name._asdict()} for number, name in enumerate(fresh, have + 1)]
+        await connection.execute(insert(gateway_series), rows)
+    return have + len(fresh)
+
+
+def _of(gateway_id: int, epoch: int) -> tuple[Any, ...]:
+    return _own.gateway_id == gateway_id, _own.epoch == str(epoch)
