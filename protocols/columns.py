@@ -4,14 +4,16 @@ Eight sections, each a 4-byte length and its bytes, integers little-endian:
 
     series     JSON [[device, point, unit, exponent], ...], or [[number, exponent], ...]
     order      u16 a record in sequence: position in ``series``, FFFF for an event
-    times      i64 a reading, series by series: first value, then differences (ms UTC)
-    mantissas  the same layout; value = mantissa * 10 ** exponent
+    times      i64 a reading, series by series: differences (ms UTC); the first of a series from
+               the first of the series before; the sign in the lowest bit
+    mantissas  the same layout, but each series begins anew; value = mantissa * 10 ** exponent
     qualities  u8 a reading; bit 7 set: there is no value
     raw        JSON {position: hex} for readings that kept their bytes
     events     JSON [[kind, subject, at, body], ...] in sequence
     steps      i64 a record in sequence: its number minus the one before; empty where all are 1
 
-Before GHB3 there were no steps. The high planes of the 64-bit columns are nearly all zero, which is what compresses.
+Before GHB3 there were no steps, signs were two's complement, and the times of each series began
+anew. The high planes of the 64-bit columns are nearly all zero, which is what compresses.
 """
 
 import json
@@ -29,7 +31,7 @@ from protocols.record import Event, Reading, Record, Series
 
 _EVENT = 0xFFFF
 _NO_VALUE = 0x80
-_SECTIONS = 8
+_SECTIONS, _SECTIONS_BEFORE = 8, 7
 
 
 def pack(records: Iterable[Record], steps: Sequence[int] = (), numbers: Mapping[Series, int] | None = None) -> bytes:
@@ -102,16 +104,18 @@ class _Columns:
         mantissas: list[int] = []
         qualities = bytearray()
         raws: dict[str, str] = {}
+        start = 0
         for column in self.columns:
             raws.update({str(len(times) + position): raw for position, raw in column.raws.items()})
-            times += _differences(column.times)
+            times += _differences(column.times, start)
+            start = column.times[0]
             mantissas += _differences(column.mantissas)
             qualities += column.qualities
         sections = (
             _json([[*_name(column.series, numbers), column.exponent] for column in self.columns]),
             _little(self.order).tobytes(),
-            _planes(times),
-            _planes(mantissas),
+            _planes(_folded(times)),
+            _planes(_folded(mantissas)),
             bytes(qualities),
             _json(raws),
             _json(self.events),
@@ -124,12 +128,21 @@ def _name(series: Series, numbers: Mapping[Series, int] | None) -> Sequence[str 
     return series if numbers is None else (numbers[series],)
 
 
-def _differences(values: Sequence[int]) -> list[int]:
-    return [values[0], *map(sub, values[1:], values)]
+def _differences(values: Sequence[int], start: int = 0) -> list[int]:
+    return [values[0] - start, *map(sub, values[1:], values)]
+
+
+def _folded(values: Sequence[int]) -> list[int]:
+    """Put the sign into the lowest bit: a small number of either sign has empty high planes."""
+    return [(value << 1) ^ (value >> 63) for value in values]
+
+
+def _unfolded(values: "array[int]") -> "array[int]":
+    return array("q", [(value >> 1) ^ -(value & 1) for value in array("Q", values.tobytes())])
 
 
 def _planes(values: Sequence[int]) -> bytes:
-    data = _little(array("q", values)).tobytes()
+    data = _little(array("Q", values)).tobytes()
     return b"".join(data[plane::8] for plane in range(8))
 
 
@@ -165,15 +178,13 @@ def _sections(data: bytes) -> list[bytes]:
             raise TruncatedFrame("a column of the batch ends early")
         sections.append(section)
         offset += 4 + length
-    if len(sections) == _SECTIONS - 1:
-        sections.append(b"")
-    if len(sections) != _SECTIONS:
+    if len(sections) not in (_SECTIONS_BEFORE, _SECTIONS):
         raise LengthMismatch(f"the batch holds {len(sections)} columns, not {_SECTIONS}")
     return sections
 
 
 def _read_columns(sections: list[bytes], count: int, names: Mapping[int, Series]) -> tuple[list[Record], list[int]]:
-    series_json, order_bytes, times, mantissas, qualities, raw_json, events_json, step_bytes = sections
+    series_json, order_bytes, times, mantissas, qualities, raw_json, events_json = sections[:_SECTIONS_BEFORE]
     order = array("H")
     order.frombytes(order_bytes)
     _little(order)
@@ -194,10 +205,23 @@ def _read_columns(sections: list[bytes], count: int, names: Mapping[int, Series]
     raws = {int(position): bytes.fromhex(raw) for position, raw in json.loads(raw_json).items()}
     if any(not 0 <= position < readings for position in raws):
         raise MalformedFrame("raw bytes without a reading")
-    columns = _read_series(series, lengths, _unplanes(times, readings), _unplanes(mantissas, readings), qualities, raws)
+    instants, values = _unplanes(times, readings), _unplanes(mantissas, readings)
+    if len(sections) == _SECTIONS:
+        instants, values = _unfolded(instants), _unfolded(values)
+        _join_starts(instants, lengths)
+    columns = _read_series(series, lengths, instants, values, qualities, raws)
     rest = iter(events)
     records = [next(rest) if position == _EVENT else next(columns[position]) for position in order]
-    return records, _steps(step_bytes, count)
+    return records, _steps(b"".join(sections[_SECTIONS_BEFORE:]), count)
+
+
+def _join_starts(instants: "array[int]", lengths: Sequence[int]) -> None:
+    """Make the first instant of each series a whole one again."""
+    start = position = 0
+    for length in lengths:
+        if length:
+            instants[position] = start = start + instants[position]
+        position += length
 
 
 def _series(entry: Any, names: Mapping[int, Series]) -> tuple[Series, int]:
