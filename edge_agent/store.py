@@ -10,14 +10,18 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from edge_agent.clock import Span, first_span, next_span, proved, restamped
+from edge_agent.machine_clock import Clocks, look_at_clocks
 from edge_agent.reserve import RESERVE_BYTES, Reserve
 from edge_agent.row import RecordRefused, from_rows
+from edge_agent.span_log import add_stretch, clock_spans, load_stretches, newest_stamp, prove_stretches
 from edge_agent.store_file import (
     ASIDE,
     Identity,
@@ -35,8 +39,9 @@ from edge_agent.store_file import (
     read_lanes,
     select_records,
 )
-from edge_agent.writer import Ack, Append, Writer
-from protocols.record import Lane, Record
+from edge_agent.writer import Ack, Append, Change, Writer
+from protocols.record import Lane, Record, Series
+from protocols.sync import ClockSpan
 
 __all__ = [
     "Identity",
@@ -63,6 +68,7 @@ class Peek(NamedTuple):
 
     first_seq: int
     records: tuple[Record, ...]
+    clocks: tuple[ClockSpan, ...] = ()
 
 
 class Store:
@@ -71,19 +77,29 @@ class Store:
     Shape: ``wakeup`` is set after every append, for the one task that sends.
     """
 
-    def __init__(self, path: Path, identity: Identity, writer: Writer, descriptor: int) -> None:
+    def __init__(
+        self, path: Path, identity: Identity, writer: Writer, descriptor: int, span: Span, look: Callable[[], Clocks]
+    ) -> None:
         self.path = path
         self.edge_id = identity.edge_id
         self.epoch = identity.epoch
         self.wakeup = asyncio.Event()
         self._writer = writer
+        self._span, self._span_before = span, span
+        self._look = look
         self._lock = descriptor
         self._reader: sqlite3.Connection | None = None
         self._reading = ThreadPoolExecutor(1, "store-reader")
 
     @classmethod
     async def open(
-        cls, path: Path, edge_id: str, *, window_s: float = GROUP_WINDOW_S, reserve_bytes: int = RESERVE_BYTES
+        cls,
+        path: Path,
+        edge_id: str,
+        *,
+        window_s: float = GROUP_WINDOW_S,
+        reserve_bytes: int = RESERVE_BYTES,
+        look: Callable[[], Clocks] = look_at_clocks,
     ) -> Self:
         """Open the gateway's store, or make it.
 
@@ -91,10 +107,10 @@ class Store:
         ``reserve_bytes`` is the disk space kept for alarms and Acks when all else is full.
         Raises: StoreError.
         """
-        return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes)
+        return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes, look)
 
     @classmethod
-    def _open(cls, path: Path, edge_id: str, window_s: float, reserve_bytes: int) -> Self:
+    def _open(cls, path: Path, edge_id: str, window_s: float, reserve_bytes: int, look: Callable[[], Clocks]) -> Self:
         descriptor = lock(path)
         try:
             reserve = Reserve(path.with_name(path.name + ".reserve"), reserve_bytes)
@@ -104,11 +120,16 @@ class Store:
             reserve.hold()
             writer = Writer(path, edge_id, connection, reserve, window_s)
             identity = load_identity(connection)
+            known = load_stretches(connection)
+            before = known[-1].span if known else None
+            span = first_span(*look(), newest_stamp(connection, known), before)
         except BaseException:
             os.close(descriptor)
             raise
         writer.start()
-        return cls(path, identity, writer, descriptor)
+        if span != before:
+            writer.submit(Change(partial(add_stretch, span)))
+        return cls(path, identity, writer, descriptor, span, look)
 
     async def append(
         self, lane: Lane, records: Sequence[Record], notes: Mapping[tuple[str, str], str] = MappingProxyType({})
@@ -122,7 +143,7 @@ class Store:
 
         Raises: RecordRefused, StoreFull, StoreError: then none of these records is stored.
         """
-        request = Append(lane, tuple(records), notes=notes)
+        request = Append(lane, self._on_time(records), notes=notes)
         self._writer.submit(request)
         try:
             return await asyncio.wrap_future(request.done)
@@ -158,6 +179,41 @@ class Store:
         """
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._read_notes)
 
+    def _on_time(self, records: Sequence[Record]) -> tuple[Record, ...]:
+        """See whether the wall clock has jumped, before records are stored that it has stamped."""
+        _, wall_ms, mono_ms = self._look()
+        span = next_span(self._span, wall_ms, mono_ms)
+        if span is not None:
+            self._writer.submit(Change(partial(add_stretch, span)))
+            self._span_before, self._span = self._span, span
+        if self._span_before is self._span:
+            return tuple(records)
+        return tuple(restamped(record, self._span_before, self._span, mono_ms) for record in records)
+
+    @property
+    def clock(self) -> Span:
+        """Give what is known of the clock at present."""
+        return self._span
+
+    async def prove_clock(self, centre_ahead_ms: int) -> None:
+        """Take in how far the centre's clock is ahead of ours.
+
+        Raises: StoreError.
+        """
+        span = proved(self._span, centre_ahead_ms)
+        if self._span.is_proved and span.shift_ms == self._span.shift_ms:
+            return
+        if self._span_before is self._span:
+            self._span_before = span
+        self._span = span
+        request = Change(partial(prove_stretches, span))
+        self._writer.submit(request)
+        await asyncio.wrap_future(request.done)
+
+    def numbers(self) -> Mapping[Series, int]:
+        """Give the numbers of all series that the store has met."""
+        return self._writer.series()
+
     def lanes(self) -> dict[Lane, LaneState]:
         """Give how far each lane is, from memory."""
         return dict(self._writer.lanes)
@@ -186,6 +242,7 @@ class Store:
             if self._reader is None:
                 self._reader = connect_reader(self.path)
             rows = select_records(self._reader, lane, after_seq, limit)
+            stretches = load_stretches(self._reader)
         except sqlite3.Error as error:
             self._drop_reader()
             raise explained(self.path, error) from None
@@ -202,7 +259,7 @@ class Store:
             if size > PEEK_BYTES and position:
                 rows = rows[:position]
                 break
-        return Peek(first_seq, from_rows(rows))
+        return Peek(first_seq, from_rows(rows), clock_spans(stretches, lane, first_seq, rows[-1][0]))
 
     def _read_notes(self) -> dict[tuple[str, str], str]:
         try:

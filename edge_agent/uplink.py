@@ -184,12 +184,14 @@ class UplinkClient:
 
     async def _send_batch(self, session: aiohttp.ClientSession, action: SendBatch) -> None:
         lane = action.lane
-        first_seq, records = await self._store.peek(lane, action.after_seq, action.limit)
+        peek = await self._store.peek(lane, action.after_seq, action.limit)
+        first_seq, records = peek.first_seq, peek.records
         if not records:
             raise StoreError(
                 f"{self._store.path}: the {lane.word} lane has nothing after {action.after_seq}, against its counts."
             )
-        batch = Batch(self._store.edge_id, self._store.epoch, lane, first_seq, records, action.prev)
+        store = self._store
+        batch = Batch(store.edge_id, store.epoch, lane, first_seq, records, action.prev, clocks=peek.clocks)
         answer, digest = await self._deliver(session, batch)
         self._note_heard(answer)
         if isinstance(answer, Acked):

@@ -6,7 +6,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain
@@ -73,7 +73,19 @@ class Ack:
     done: "Future[int]" = field(default_factory=Future)
 
 
-Request = Append | Ack
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something else to keep, in its turn between appends and acks.
+
+    Shape: ``apply`` is called inside the transaction, on the writer's thread, with the lanes as they then
+    are; it raises ``StoreError`` before it writes, or not at all. ``done`` gives 0.
+    """
+
+    apply: Callable[[sqlite3.Connection, Mapping[Lane, LaneState]], None]
+    done: "Future[int]" = field(default_factory=Future)
+
+
+Request = Append | Ack | Change
 
 
 _NO_ROOM = (
@@ -83,7 +95,11 @@ _NO_ROOM = (
 
 
 def _is_precious(request: Request) -> bool:
-    return isinstance(request, Ack) or request.lane in _URGENT
+    return isinstance(request, Ack | Change) or request.lane in _URGENT
+
+
+def _worth(request: Request) -> int:
+    return int(request.lane) if isinstance(request, Append) else -1
 
 
 class _SeriesIds(dict[Series, int]):
@@ -126,6 +142,10 @@ class Writer:
 
     def start(self) -> None:
         self._thread.start()
+
+    def series(self) -> dict[Series, int]:
+        """Give the numbers of all series met so far; one that is met meanwhile may be missing."""
+        return dict(self._series)
 
     def submit(self, request: Request) -> None:
         """Hand a request to the thread.
@@ -193,7 +213,7 @@ class Writer:
             self._recover(error)
             fault = explained(self._path, error)
             if len(group) > 1:
-                for request in sorted(group, key=lambda request: (isinstance(request, Append), request.lane)):
+                for request in sorted(group, key=_worth):
                     self._serve([request])
             elif isinstance(fault, StoreFull) and _is_precious(group[0]) and self._reserve.is_held:
                 self._reserve.release()
@@ -206,7 +226,8 @@ class Writer:
                 request.done.set_exception(error)
             return
         self.lanes = lanes
-        self._committed_at = time.monotonic()
+        if any(isinstance(request, Append) for request in group):
+            self._committed_at = time.monotonic()
         for request, answer in zip(group, answers, strict=True):
             if isinstance(answer, int):
                 request.done.set_result(answer)
@@ -221,9 +242,13 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         for request in group:
             try:
-                state = lanes[request.lane]
                 if not (has_room or _is_precious(request)):
                     raise StoreFull(_NO_ROOM.format(path=self._path))
+                if isinstance(request, Change):
+                    request.apply(connection, lanes)
+                    answers.append(0)
+                    continue
+                state = lanes[request.lane]
                 if isinstance(request, Append):
                     lanes[request.lane] = self._append(connection, state, request)
                     answers.append(lanes[request.lane].next_seq - 1)

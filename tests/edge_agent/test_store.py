@@ -43,9 +43,9 @@ async def test_records_come_back_in_order_with_contiguous_numbers(path: Path) ->
         records: list[Record] = [reading(1), alarm(2), Reading(POWER, 3, None, Quality.INVALID, b"\xff")]
         assert await store.append(Lane.TELEMETRY, records) == 3
         assert await store.append(Lane.TELEMETRY, [reading(4)]) == 4
-        assert await store.peek(Lane.TELEMETRY, 0, 10) == (1, (*records, reading(4)))
-        assert await store.peek(Lane.TELEMETRY, 1, 2) == (2, tuple(records[1:3]))
-        assert await store.peek(Lane.TELEMETRY, 4, 10) == (5, ())
+        assert (await store.peek(Lane.TELEMETRY, 0, 10))[:2] == (1, (*records, reading(4)))
+        assert (await store.peek(Lane.TELEMETRY, 1, 2))[:2] == (2, tuple(records[1:3]))
+        assert (await store.peek(Lane.TELEMETRY, 4, 10))[:2] == (5, ())
 
 
 async def test_lanes_are_numbered_apart(path: Path) -> None:
@@ -63,7 +63,7 @@ async def test_an_ack_deletes_and_the_numbers_go_on_after_it(path: Path) -> None
         await store.ack(Lane.BILLING, 2)
         await store.ack(Lane.BILLING, 1)
         assert store.lanes()[Lane.BILLING] == LaneState(4, 2, 1, 3)
-        assert await store.peek(Lane.BILLING, 0, 10) == (3, (reading(3),))
+        assert (await store.peek(Lane.BILLING, 0, 10))[:2] == (3, (reading(3),))
         await store.ack(Lane.BILLING, 3)
         assert store.lanes()[Lane.BILLING] == LaneState(4, 3, 0, None)
         assert await store.append(Lane.BILLING, [reading(9)]) == 4
@@ -74,7 +74,7 @@ async def test_an_ack_beyond_the_end_is_refused_and_deletes_nothing(path: Path) 
         await store.append(Lane.BILLING, [reading(1)])
         with pytest.raises(StoreError, match="ends at 1; 2 cannot be acknowledged"):
             await store.ack(Lane.BILLING, 2)
-        assert await store.peek(Lane.BILLING, 0, 10) == (1, (reading(1),))
+        assert (await store.peek(Lane.BILLING, 0, 10))[:2] == (1, (reading(1),))
 
 
 async def test_a_store_opened_again_knows_its_numbers_and_its_epoch(path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path) 
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"edge\.db: .*version 99.*up to 3; nothing was changed.*Install"):
+    with pytest.raises(StoreError, match=r"edge\.db: .*version 99.*up to \d+; nothing was changed.*Install"):
         await Store.open(path, "gw-1")
     with pytest.raises(StoreError, match="version 99"):
         read_lanes(path)
