@@ -15,10 +15,14 @@ _LONGEST_WAIT_S = 600  # a Retry-After of a year would be a centre that is gone 
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """The centre holds this lane up to ``mark``; ``head`` is the digest of the batch that ends there, "" if not told."""
+    """The centre holds this lane up to ``mark``; ``head`` is the digest of the batch that ends there, "" if not told.
+
+    Shape: ``names`` is up to which number it knows the store's series, None if not told.
+    """
 
     mark: int
     head: str = ""
+    names: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,13 @@ class Gap:
     """The centre misses what lies before the batch."""
 
     expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """The centre knows the store's series up to number ``have`` only."""
+
+    have: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ class Unreachable:
     reason: str
 
 
-Answer = Acked | Heard | Gap | TooLarge | Broken | Refused | Busy | Unreachable
+Answer = Acked | Heard | Gap | Unnamed | TooLarge | Broken | Refused | Busy | Unreachable
 
 
 def read_batch_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
@@ -97,8 +108,12 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
         if type(number) is not int or number < 0:
             return Unreachable(f"something other than a centre answered: HTTP 200 without '{wanted}'. {_NOT_OURS}")
         if wanted == "acked":
-            head = document.get("head")
-            return Acked(number, head if isinstance(head, str) and _DIGEST.fullmatch(head) else "")
+            head, names = document.get("head"), document.get("names")
+            return Acked(
+                number,
+                head if isinstance(head, str) and _DIGEST.fullmatch(head) else "",
+                names if type(names) is int and names >= 0 else None,
+            )
         version = document.get("rules_version")
         return Heard(number, version if type(version) is int else None)
     if status == 413:
@@ -112,6 +127,9 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
     expected = fields.get("expected") if isinstance(fields, dict) else None
     if status == 409 and key == "sync_gap" and type(expected) is int and expected >= 1:
         return Gap(expected)
+    have = fields.get("have") if isinstance(fields, dict) else None
+    if status == 409 and key == "sync_names" and type(have) is int and have >= 0:
+        return Unnamed(have)
     if status in (401, 403):
         return Refused(reason)
     if 400 <= status < 500:

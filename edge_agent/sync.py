@@ -6,6 +6,7 @@ batch at a time, so that an alarm waits for one batch of backlog at most.
     answer          link becomes   and then
     Acked, Heard    online         the lane's mark moves; batches grow back to full size
     Gap             online         the lane goes back, if the records are still here, else it is held
+    Unnamed         online         the same batch again, with the names of series that are missing there
     TooLarge        online         half the batch; a single record is held
     Broken          online         the same: halving finds the record that does not pass
     Busy            offline        as long a pause as asked for, with jitter
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unreachable
+from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unnamed, Unreachable
 from edge_agent.store_file import LaneState
 from protocols.record import Lane
 
@@ -39,6 +40,7 @@ _NEXT: dict[type, Link] = {
     Acked: Link.ONLINE,
     Heard: Link.ONLINE,
     Gap: Link.ONLINE,
+    Unnamed: Link.ONLINE,
     TooLarge: Link.ONLINE,
     Broken: Link.ONLINE,
     Busy: Link.OFFLINE,
@@ -65,12 +67,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SendBatch:
-    """Send what follows ``after_seq`` in a lane, at most ``limit`` records; ``prev`` is the batch before it."""
+    """Send what follows ``after_seq`` in a lane, at most ``limit`` records; ``prev`` is the batch before it.
+
+    Shape: ``names`` is up to which number the centre knows the store's series.
+    """
 
     lane: Lane
     after_seq: int
     limit: int
     prev: str = ""
+    names: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Uplink:
         self._limits = dict.fromkeys(Lane, self._policy.limit)
         self._sent_at: dict[Lane, float] = {}
         self._holds: dict[Lane, Hold] = {}
+        self._names = 0
 
     @property
     def link(self) -> Link:
@@ -140,6 +147,8 @@ class Uplink:
         """Decide what to do now."""
         if self._retry_at is not None and now < self._retry_at:
             return Rest(self._retry_at - now)
+        if self._link is Link.STARTING:
+            return SendStatus()  # its answer tells the time, by which records are stamped right before they go
         wake_at = [self._status_due_at(now)]
         for lane in Lane:
             ready_at = self._ready_at(lane, lanes[lane])
@@ -161,7 +170,7 @@ class Uplink:
     def _batch(self, lane: Lane, state: LaneState) -> SendBatch:
         after = self._mark(lane, state)
         stored = state.chain if after == state.acked_seq else ""
-        return SendBatch(lane, after, self._limits[lane], self._digest_at(lane, after) or stored)
+        return SendBatch(lane, after, self._limits[lane], self._digest_at(lane, after) or stored, self._names)
 
     def _digest_at(self, lane: Lane, seq: int) -> str:
         head = self._heads.get(lane)
@@ -184,7 +193,7 @@ class Uplink:
         """Take in the answer to a status."""
         self._status_sent_at = now
         self._status_at = now + self._policy.status_s
-        if isinstance(answer, Broken | TooLarge | Gap):  # only the status is wrong; the records are not
+        if isinstance(answer, Broken | TooLarge | Gap | Unnamed):  # only the status is wrong; the records are not
             answer = Heard(0)
         self._move(answer, now)
 
@@ -206,7 +215,8 @@ class Uplink:
                 answer = Heard(0)
             case Acked(mark) if mark < first_seq:
                 answer = Unreachable(f"the centre acknowledged {mark} of the {lane.word} lane, less than it had")
-            case Acked(mark, head):
+            case Acked(mark, head, names):
+                self._names = self._names if names is None else names
                 self._heads[lane] = Head(mark, head or (digest if mark == last_seq else ""))
                 # Above what was sent, the centre's word is about records it cannot have from here.
                 self._marks[lane] = min(mark, last_seq)
@@ -217,6 +227,11 @@ class Uplink:
                 self._marks[lane] = expected - 1
             case Gap(expected):
                 self._hold(lane, now, _BEHIND.format(lane=lane.word, expected=expected, first=first_seq))
+            case Unnamed(have) if have != self._names:
+                self._names = have
+                self._sent_at.pop(lane, None)
+            case Unnamed(have):
+                self._hold(lane, now, f"the centre asks for names of series that it was sent: {have}")
             case TooLarge() | Broken():
                 self._halve(first_seq, last_seq, lane, answer, now)
             case _:

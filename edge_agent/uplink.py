@@ -20,6 +20,7 @@ from edge_agent.answer import (
     read_batch_answer,
     read_status_answer,
 )
+from edge_agent.clock import TOLERANCE_MS
 from edge_agent.credential import Credential, UplinkError, check_url
 from edge_agent.identity import Signer
 from edge_agent.rules import RuleKeeper, RulesRefused
@@ -33,6 +34,7 @@ from protocols.sync import (
     PATH_STATUS,
     SIGN_KEY_HEADER,
     Batch,
+    Dictionary,
     batch_digest,
     encode_batch,
 )
@@ -192,17 +194,19 @@ class UplinkClient:
             )
         store = self._store
         batch = Batch(store.edge_id, store.epoch, lane, first_seq, records, action.prev, clocks=peek.clocks)
-        answer, digest = await self._deliver(session, batch)
+        answer, digest = await self._deliver(session, batch, Dictionary(store.numbers(), action.names))
         self._note_heard(answer)
         if isinstance(answer, Acked):
             self.last_ack_at = _now_ms()
         state = self._store.lanes()[lane]
         self._core.batch_answered(first_seq, batch.last_seq, lane, state, answer, time.monotonic(), digest)
 
-    async def _deliver(self, session: aiohttp.ClientSession, batch: Batch) -> tuple[Answer, str]:
+    async def _deliver(
+        self, session: aiohttp.ClientSession, batch: Batch, dictionary: Dictionary
+    ) -> tuple[Answer, str]:
         """Send a batch; give what was answered, and the digest under which the batch is known."""
         try:
-            body = await asyncio.to_thread(encode_batch, batch, self._signer.sign)
+            body = await asyncio.to_thread(encode_batch, batch, self._signer.sign, dictionary)
         except ValueError as error:
             return Broken(str(error)), ""
         if len(body) > MAX_BATCH_BYTES:
@@ -216,11 +220,17 @@ class UplinkClient:
         answer = await self._post(session, PATH_STATUS, read_status_answer, json=dict(self._status()))
         self._note_heard(answer)
         if isinstance(answer, Heard):
-            self.clock_offset_ms = answer.server_time - (sent_at + _now_ms()) // 2
+            await self._note_time(answer.server_time, sent_at)
             await self._follow_rules(session, answer.rules_version)
         elif isinstance(answer, Broken):
             _log.warning("uplink: the centre does not take the status: %s", answer.reason)
         self._core.status_answered(answer, time.monotonic())
+
+    async def _note_time(self, server_time: int, sent_at: int) -> None:
+        now = _now_ms()
+        self.clock_offset_ms = server_time - (sent_at + now) // 2
+        if 0 <= now - sent_at <= TOLERANCE_MS:  # of an answer that was long on its way nobody knows when it was given
+            await self._store.prove_clock(self.clock_offset_ms)
 
     def _note_heard(self, answer: Answer) -> None:
         if self._rules is not None and isinstance(answer, Acked | Heard | Gap | TooLarge | Broken):

@@ -5,9 +5,11 @@ all of it is here                           Repeated  acknowledged again, nothin
 records before it are missing               Missing   the gateway goes back
 another store of the gateway came since     Fenced    nothing new of this one is taken
 the rest                                    Taken     what is above the mark counts
+
+Series travel by number; the names of new ones come with the batch (``learn``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protocols.errors import ProtocolError
@@ -58,6 +60,39 @@ def decide(header: Header, lane: Lane) -> Decision:
     if header.first_seq > lane.mark + 1:
         return Missing(lane.mark + 1)
     return Taken(lane.mark + 1, not lane.is_known_epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """The batch builds on names of series of which only so many are known."""
+
+    have: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The batch gives the number of one series to another: it is another box's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """The names from number ``have`` + 1 on are new."""
+
+    have: int
+    fresh: tuple[Series, ...]
+
+
+def learn(header: Header, have: int, again: Sequence[Series]) -> Unnamed | Renamed | Learnt:
+    """Decide on the names of series that a batch brings.
+
+    Shape: ``have`` of the store's series are known; ``again`` are those behind the batch's base.
+    """
+    if header.names_base > have:
+        return Unnamed(have)
+    told = header.names[: have - header.names_base]
+    if told != tuple(again[: len(told)]):
+        return Renamed()
+    return Learnt(have, header.names[len(told) :])
 
 
 def contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]], names: Mapping[int, Series]) -> bool:

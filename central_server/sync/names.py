@@ -11,7 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.errors import Conflict
 from central_server.schema import gateway_series
+from central_server.sync import intake
 from protocols.sync import Header, Series
+
+FORK = (
+    "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
+    "Shut out the copy, and invite the right one again with an empty store."
+)
 
 _own = gateway_series.c
 
@@ -37,26 +43,22 @@ async def learn_names(connection: AsyncConnection, gateway_id: int, header: Head
     if not header.names_base and not header.names:
         return 0
     have = await known_names(connection, gateway_id, header.epoch)
-    if header.names_base > have:
-        text = "The batch builds on {base} names of series, and {have} are known. Send those after {have} as well."
-        raise Conflict("sync_names", text, base=header.names_base, have=have)
-    again = header.names[: have - header.names_base]
-    if again:
+    again: list[Series] = []
+    if header.names and header.names_base < have:
         known = await names_of(connection, gateway_id, header.epoch)
-        if any(known[number] != name for number, name in enumerate(again, header.names_base + 1)):
-            raise Conflict(
-                "sync_fork",
-                "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
-                "Shut out the copy, and invite the right one again with an empty store.",
-                edge_id=header.edge_id,
-                first=header.first_seq,
-            )
-    fresh = header.names[len(again) :]
-    if fresh:
-        own = {"gateway_id": gateway_id, "epoch": str(header.epoch)}
-        rows = [{**own, "number": number, **name._asdict()} for number, name in enumerate(fresh, have + 1)]
-        await connection.execute(insert(gateway_series), rows)
-    return have + len(fresh)
+        again = [known[number] for number in range(header.names_base + 1, have + 1)]
+    match intake.learn(header, have, again):
+        case intake.Unnamed():
+            text = "The batch builds on {base} names of series, and {have} are known. Send those after {have} as well."
+            raise Conflict("sync_names", text, base=header.names_base, have=have)
+        case intake.Renamed():
+            raise Conflict("sync_fork", FORK, edge_id=header.edge_id, first=header.first_seq)
+        case intake.Learnt(_, fresh):
+            own = {"gateway_id": gateway_id, "epoch": str(header.epoch)}
+            rows = [{**own, "number": number, **name._asdict()} for number, name in enumerate(fresh, have + 1)]
+            if rows:
+                await connection.execute(insert(gateway_series), rows)
+            return have + len(fresh)
 
 
 def _of(gateway_id: int, epoch: int) -> tuple[Any, ...]:

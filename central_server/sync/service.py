@@ -14,7 +14,7 @@ from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import intake, store
-from central_server.sync.names import known_names, learn_names, names_of
+from central_server.sync.names import FORK, known_names, learn_names, names_of
 from protocols.errors import ProtocolError
 from protocols.sync import Header, batch_header, is_edge_id
 
@@ -150,10 +150,4 @@ async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header
         return
     is_fork = await asyncio.to_thread(intake.contradicts, header, body, logged, names)
     if is_fork:
-        raise Conflict(
-            "sync_fork",
-            "Two boxes speak as gateway '{edge_id}': record {first} and later are here with other contents. "
-            "Shut out the copy, and invite the right one again with an empty store.",
-            edge_id=gateway.edge_id,
-            first=header.first_seq,
-        )
+        raise Conflict("sync_fork", FORK, edge_id=gateway.edge_id, first=header.first_seq)

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central_server.sync import intake
 from central_server.sync.proof import chain_faults
-from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unreachable
+from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unnamed, Unreachable
 from edge_agent.reserve import Reserve
 from edge_agent.row import from_rows
 from edge_agent.store_file import StoreError, connect, load_identity, select_records
@@ -42,6 +42,7 @@ from protocols.errors import ProtocolError
 from protocols.quantity import Quality
 from protocols.sync import (
     Batch,
+    Dictionary,
     Event,
     Header,
     Lane,
@@ -72,6 +73,7 @@ class Centre:
 
     marks: dict[tuple[int, Lane], int] = field(default_factory=dict)
     epochs: list[int] = field(default_factory=list)
+    names: dict[int, list[Series]] = field(default_factory=dict)
     log: list[tuple[Header, int, bytes]] = field(default_factory=list)
 
     def deliver(self, body: bytes) -> Answer:
@@ -87,22 +89,33 @@ class Centre:
             for known, from_seq, other in self.log
             if (known.epoch, known.lane) == lane and from_seq <= header.last_seq and known.last_seq >= header.first_seq
         ]
-        if intake.contradicts(header, body, beside):
+        names = self.names.setdefault(header.epoch, [])
+        if intake.contradicts(header, body, beside, self.series(header.epoch)):
             return Refused("fork")
         newest = self.epochs[-1] if self.epochs else None
         match intake.decide(header, intake.Lane(self.marks.get(lane, 0), newest, header.epoch in self.epochs)):
             case intake.Repeated(mark):
-                return Acked(mark, self._head(lane))
+                return Acked(mark, self._head(lane), len(names))
             case intake.Missing(expected):
                 return Gap(expected)
             case intake.Fenced():
                 return Refused("fenced")
             case intake.Taken(from_seq, is_new_store):
+                match intake.learn(header, len(names), names[header.names_base :]):
+                    case intake.Unnamed(have):
+                        return Unnamed(have)
+                    case intake.Renamed():
+                        return Refused("fork")
+                    case intake.Learnt(_, fresh):
+                        names += fresh
                 if is_new_store:
                     self.epochs.append(header.epoch)
                 self.marks[lane] = header.last_seq
                 self.log.append((header, from_seq, body))
-                return Acked(header.last_seq, header.digest)
+                return Acked(header.last_seq, header.digest, len(names))
+
+    def series(self, epoch: int) -> dict[int, Series]:
+        return dict(enumerate(self.names.get(epoch, ()), 1))
 
     def _head(self, lane: tuple[int, Lane]) -> str:
         return next(known.digest for known, _, _ in reversed(self.log) if (known.epoch, known.lane) == lane)
@@ -112,7 +125,8 @@ class Centre:
         found: list[Record] = []
         for header, from_seq, body in self.log:
             if header.lane is lane:
-                found += decode_batch(body).records[from_seq - header.first_seq :]
+                batch = decode_batch(body, self.series(header.epoch))
+                found += [record for seq, record in batch.numbered() if seq >= from_seq]
         return found
 
 
@@ -158,7 +172,8 @@ class Edge:
         records = tuple(from_rows(rows))
         if not records:
             raise Violation(f"the {action.lane.word} lane has nothing after {action.after_seq}, against its counts")
-        body = encode_batch(Batch("gw-1", self.epoch, action.lane, rows[0][0], records, action.prev), _KEY.sign)
+        batch = Batch("gw-1", self.epoch, action.lane, rows[0][0], records, action.prev)
+        body = encode_batch(batch, _KEY.sign, Dictionary(self.writer.series(), action.names))
         return rows[0][0], rows[-1][0], body
 
     def fill(self, *, is_full: bool) -> None:
