@@ -6,7 +6,7 @@ learnt with the batch, in one transaction, so that whatever is in the log can be
 
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.errors import Conflict
@@ -28,21 +28,12 @@ async def names_of(connection: AsyncConnection, gateway_id: int, epoch: int) -> 
     return {row[0]: Series(row[1], row[2], row[3]) for row in await connection.execute(query)}
 
 
-async def known_names(connection: AsyncConnection, gateway_id: int, epoch: int) -> int:
-    """Say up to which number a store's dictionary is known."""
-    query = select(func.max(_own.number)).where(*_of(gateway_id, epoch))
-    return int((await connection.execute(query)).scalar_one_or_none() or 0)
-
-
-async def learn_names(connection: AsyncConnection, gateway_id: int, header: Header) -> int:
-    """Take in the names that a batch brings; give up to which number they are known then.
+async def learn_names(connection: AsyncConnection, gateway_id: int, header: Header, have: int) -> int:
+    """Take in the names that a batch brings to the ``have`` known; give up to which number they are known then.
 
     Raises: Conflict with ``have`` where the batch builds on names that are not here, and where it
     gives a number to another series than before: then it is another box's.
     """
-    if not header.names_base and not header.names:
-        return 0
-    have = await known_names(connection, gateway_id, header.epoch)
     again: list[Series] = []
     if header.names and header.names_base < have:
         known = await names_of(connection, gateway_id, header.epoch)

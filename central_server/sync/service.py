@@ -14,7 +14,7 @@ from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import intake, store
-from central_server.sync.names import FORK, known_names, learn_names, names_of
+from central_server.sync.names import FORK, learn_names, names_of
 from protocols.errors import ProtocolError
 from protocols.sync import Header, batch_header, is_edge_id
 
@@ -100,26 +100,39 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
             edge_id=gateway.edge_id,
         )
     try:
-        await _check_overlap(db, gateway, header, body)
         async with db.write() as connection:
-            return await _store(connection, gateway, header, body)
+            taken = await _store(connection, gateway, header, body, is_compared=False)
+        if taken is None:  # to compare takes a while, and no other gateway is to wait for it
+            taken = await _compare_and_store(db, gateway, header, body)
+        return taken
     except IntegrityError:
         # Two deliveries of the same batch met, on a database with more than one writer: the other one won.
-        async with db.write() as connection:
-            return await _store(connection, gateway, header, body)
+        return await _compare_and_store(db, gateway, header, body)
     except OperationalError as error:
         # A full disk or a database that is away: the gateway keeps the batch and comes again.
         log.error("a batch of %s cannot be stored: %s", gateway.edge_id, error.orig)
         raise Busy("sync_cannot_store", "The batch cannot be stored now. Send it again later.", 10) from None
 
 
-async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header: Header, body: bytes) -> Taken:
-    before = await store.read_mark(connection, gateway.id, header)
-    newest, is_known = await store.epochs_of(connection, gateway.id, header.epoch)
-    match intake.decide(header, intake.Lane(before or 0, newest, is_known)):
-        case intake.Repeated(mark):
-            names = await known_names(connection, gateway.id, header.epoch)
-            return Taken(mark, None, await store.head_of(connection, gateway.id, header), names)
+async def _compare_and_store(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> Taken:
+    await _check_overlap(db, gateway, header, body)
+    async with db.write() as connection:
+        taken = await _store(connection, gateway, header, body, is_compared=True)
+    assert taken is not None
+    return taken
+
+
+async def _store(
+    connection: AsyncConnection, gateway: store.GatewayRow, header: Header, body: bytes, *, is_compared: bool
+) -> Taken | None:
+    """Store a batch; None, and nothing done, where some of it is here already and was not compared with it."""
+    lane = await store.lane_of(connection, gateway.id, header)
+    mark = lane.mark or 0
+    if header.first_seq <= mark and not is_compared:
+        return None
+    match intake.decide(header, intake.Lane(mark, lane.newest_epoch, lane.is_known_epoch)):
+        case intake.Repeated():
+            return Taken(mark, None, await store.head_of(connection, gateway.id, header), lane.names)
         case intake.Missing(expected):
             text = "The batch starts at {first}, but {expected} is the next record of this lane."
             raise Conflict("sync_gap", text, first=header.first_seq, expected=expected)
@@ -133,10 +146,10 @@ async def _store(connection: AsyncConnection, gateway: store.GatewayRow, header:
         case intake.Taken(from_seq, is_new_store):
             if is_new_store:
                 await store.add_epoch(connection, gateway.id, header.epoch, now_ms())
-            if not await store.move_mark(connection, gateway.id, header, before):
+            if not await store.move_mark(connection, gateway.id, header, lane.mark):
                 text = "Another delivery of this lane is under way; go on from {expected}."
                 raise Conflict("sync_gap", text, expected=from_seq)
-            names = await learn_names(connection, gateway.id, header)
+            names = await learn_names(connection, gateway.id, header, lane.names)
             batch_id = await store.append_batch(connection, gateway.id, header, body, from_seq, now_ms())
             return Taken(header.last_seq, batch_id, header.digest, names)
 

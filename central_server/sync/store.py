@@ -1,12 +1,12 @@
 """The SQL of the gateways' door: gateways, high-water marks and the log of batches."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import batch, gateway, gateway_epoch, gateway_key, lane_mark
+from central_server.schema import batch, gateway, gateway_epoch, gateway_key, gateway_series, lane_mark
 from protocols.sync import Header
 
 
@@ -54,12 +54,33 @@ async def sign_keys(connection: AsyncConnection) -> dict[int, list[str]]:
     return found
 
 
-async def epochs_of(connection: AsyncConnection, gateway_id: int, epoch: int) -> tuple[int | None, bool]:
-    """Give the epoch of the store that a gateway has begun last, and whether this one is known."""
-    own = gateway_epoch.c
-    query = select(own.epoch).where(own.gateway_id == gateway_id).order_by(own.since, own.epoch)
-    found = [int(row[0]) for row in await connection.execute(query)]
-    return (found[-1] if found else None), epoch in found
+class LaneRow(NamedTuple):
+    """What is known of the lane and the store of a batch.
+
+    Shape: ``mark`` is the highest number stored, None where there is none; ``newest_epoch`` is that of the
+    store which the gateway has begun last; ``names`` is up to which number the store's series are known.
+    """
+
+    mark: int | None
+    newest_epoch: int | None
+    is_known_epoch: bool
+    names: int
+
+
+async def lane_of(connection: AsyncConnection, gateway_id: int, header: Header) -> LaneRow:
+    """Read all that decides on a batch, in one question: it is asked for each."""
+    epochs, names = gateway_epoch.c, gateway_series.c
+    of_gateway = select(epochs.epoch).where(epochs.gateway_id == gateway_id)
+    query = select(
+        select(lane_mark.c.high_seq).where(*_lane(gateway_id, header)).scalar_subquery(),
+        of_gateway.order_by(epochs.since.desc(), epochs.epoch.desc()).limit(1).scalar_subquery(),
+        of_gateway.where(epochs.epoch == str(header.epoch)).exists(),
+        select(func.max(names.number))
+        .where(names.gateway_id == gateway_id, names.epoch == str(header.epoch))
+        .scalar_subquery(),
+    )
+    mark, newest, is_known, known = (await connection.execute(query)).one()
+    return LaneRow(mark, None if newest is None else int(newest), bool(is_known), known or 0)
 
 
 async def add_epoch(connection: AsyncConnection, gateway_id: int, epoch: int, since: int) -> None:
@@ -81,13 +102,6 @@ async def logged_beside(connection: AsyncConnection, gateway_id: int, header: He
         .order_by(own.from_seq)
     )
     return [(row[0], row[1], bytes(row[2])) for row in await connection.execute(query)]
-
-
-async def read_mark(connection: AsyncConnection, gateway_id: int, header: Header) -> int | None:
-    """Give the highest sequence number stored of a batch's lane, None where there is none."""
-    query = select(lane_mark.c.high_seq).where(*_lane(gateway_id, header))
-    found: int | None = (await connection.execute(query)).scalar_one_or_none()
-    return found
 
 
 async def move_mark(connection: AsyncConnection, gateway_id: int, header: Header, before: int | None) -> bool:
