@@ -19,11 +19,13 @@ anew. The high planes of the 64-bit columns are nearly all zero, which is what c
 import json
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import accumulate
 from operator import sub
-from typing import Any
+from typing import Any, NamedTuple
 
 from protocols.errors import LengthMismatch, MalformedFrame, ProtocolError, TruncatedFrame
 from protocols.quantity import MANTISSA_LIMIT, Quality, from_scaled, to_scaled
@@ -32,6 +34,21 @@ from protocols.record import Event, Reading, Record, Series
 _EVENT = 0xFFFF
 _NO_VALUE = 0x80
 _SECTIONS, _SECTIONS_BEFORE = 8, 7
+
+
+class SeriesColumn(NamedTuple):
+    """The readings of one series at one exponent, in their order.
+
+    Shape: value = mantissa * 10 ** exponent, none where bit 7 of the quality is set.
+    Units: ``at`` is milliseconds since 1970 in UTC.
+    """
+
+    series: Series
+    exponent: int
+    seqs: Sequence[int]
+    at: Sequence[int]
+    mantissas: Sequence[int]
+    qualities: bytes
 
 
 def pack(records: Iterable[Record], steps: Sequence[int] = (), numbers: Mapping[Series, int] | None = None) -> bytes:
@@ -50,8 +67,29 @@ def unpack(data: bytes, count: int, names: Mapping[int, Series]) -> tuple[list[R
 
     Raises: ProtocolError, whatever the bytes are.
     """
+    with _told():
+        found = _Found(_sections(data), count, names)
+        return found.records(), found.steps
+
+
+def unpack_columns(
+    data: bytes, first_seq: int, count: int, names: Mapping[int, Series]
+) -> tuple[list[SeriesColumn], list[tuple[int, Event]]]:
+    """Read the columns of readings as they lie, and the events with their numbers.
+
+    Raises: ProtocolError, whatever the bytes are.
+    """
+    with _told():
+        found = _Found(_sections(data), count, names)
+        seqs = list(accumulate(found.steps, initial=first_seq))[1:] or list(range(first_seq, first_seq + count))
+        return found.columns(seqs), found.numbered_events(seqs)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Have whatever strange bytes cause told as what it is."""
     try:
-        return _read_columns(_sections(data), count, names)
+        yield
     except ProtocolError:
         raise
     except (ValueError, KeyError, TypeError, IndexError, StopIteration, OverflowError, RecursionError) as error:
@@ -183,45 +221,72 @@ def _sections(data: bytes) -> list[bytes]:
     return sections
 
 
-def _read_columns(sections: list[bytes], count: int, names: Mapping[int, Series]) -> tuple[list[Record], list[int]]:
-    series_json, order_bytes, times, mantissas, qualities, raw_json, events_json = sections[:_SECTIONS_BEFORE]
-    order = array("H")
-    order.frombytes(order_bytes)
-    _little(order)
-    if len(order) != count:
-        raise LengthMismatch(f"the header promises {count} records, the columns hold {len(order)}")
-    series = [_series(entry, names) for entry in json.loads(series_json)]
-    events = [
-        Event(str(kind), str(subject), _instant(at), _mapping(body))
-        for kind, subject, at, body in json.loads(events_json)
-    ]
-    lengths = [0] * len(series)
-    for position in order:
-        if position != _EVENT:
-            lengths[position] += 1
-    readings = sum(lengths)
-    if len(qualities) != readings or len(events) != count - readings:
-        raise LengthMismatch("the columns of the batch differ in length")
-    raws = {int(position): bytes.fromhex(raw) for position, raw in json.loads(raw_json).items()}
-    if any(not 0 <= position < readings for position in raws):
-        raise MalformedFrame("raw bytes without a reading")
-    instants, values = _unplanes(times, readings), _unplanes(mantissas, readings)
-    if len(sections) == _SECTIONS:
-        instants, values = _unfolded(instants), _unfolded(values)
-        _join_starts(instants, lengths)
-    columns = _read_series(series, lengths, instants, values, qualities, raws)
-    rest = iter(events)
-    records = [next(rest) if position == _EVENT else next(columns[position]) for position in order]
-    return records, _steps(b"".join(sections[_SECTIONS_BEFORE:]), count)
+class _Found:
+    """The columns of a batch as they were read, checked against each other."""
+
+    def __init__(self, sections: list[bytes], count: int, names: Mapping[int, Series]) -> None:
+        series_json, order_bytes, times, mantissas, qualities, raw_json, events_json = sections[:_SECTIONS_BEFORE]
+        order = array("H")
+        order.frombytes(order_bytes)
+        self.order = _little(order)
+        if len(order) != count:
+            raise LengthMismatch(f"the header promises {count} records, the columns hold {len(order)}")
+        self.series = [_series(entry, names) for entry in json.loads(series_json)]
+        self.events = [
+            Event(str(kind), str(subject), _instant(at), _mapping(body))
+            for kind, subject, at, body in json.loads(events_json)
+        ]
+        tally = Counter(order)
+        readings = count - tally.pop(_EVENT, 0)
+        if tally and max(tally) >= len(self.series):
+            raise MalformedFrame("a reading of a series that is not there")
+        self.lengths = [tally[position] for position in range(len(self.series))]
+        if len(qualities) != readings or len(self.events) != count - readings:
+            raise LengthMismatch("the columns of the batch differ in length")
+        self.qualities = qualities
+        self.raws = {int(position): bytes.fromhex(raw) for position, raw in json.loads(raw_json).items()}
+        if any(not 0 <= position < readings for position in self.raws):
+            raise MalformedFrame("raw bytes without a reading")
+        self.instants, self.values = _unplanes(times, readings), _unplanes(mantissas, readings)
+        if len(sections) == _SECTIONS:
+            self.instants, self.values = _unfolded(self.instants), _unfolded(self.values)
+            _join_starts(self.instants, self.lengths)
+        self.steps = _steps(b"".join(sections[_SECTIONS_BEFORE:]), count)
+
+    def records(self) -> list[Record]:
+        columns = _read_series(self.series, self.lengths, self.instants, self.values, self.qualities, self.raws)
+        rest = iter(self.events)
+        return [next(rest) if position == _EVENT else next(columns[position]) for position in self.order]
+
+    def columns(self, seqs: Sequence[int]) -> list[SeriesColumn]:
+        own: list[list[int]] = [[] for _ in self.series]
+        for seq, position in zip(seqs, self.order, strict=True):
+            if position != _EVENT:
+                own[position].append(seq)
+        columns, start = [], 0
+        for (series, exponent), length, mine in zip(self.series, self.lengths, own, strict=True):
+            end = start + length
+            at, mantissas = list(accumulate(self.instants[start:end])), list(accumulate(self.values[start:end]))
+            qualities = self.qualities[start:end]
+            if length:
+                _check_column(at, mantissas, qualities, exponent)
+            columns.append(SeriesColumn(series, exponent, mine, at, mantissas, qualities))
+            start = end
+        return columns
+
+    def numbered_events(self, seqs: Sequence[int]) -> list[tuple[int, Event]]:
+        numbers = (seq for seq, position in zip(seqs, self.order, strict=True) if position == _EVENT)
+        return list(zip(numbers, self.events, strict=True))
 
 
-def _join_starts(instants: "array[int]", lengths: Sequence[int]) -> None:
-    """Make the first instant of each series a whole one again."""
-    start = position = 0
-    for length in lengths:
-        if length:
-            instants[position] = start = start + instants[position]
-        position += length
+def _check_column(at: Sequence[int], mantissas: Sequence[int], qualities: bytes, exponent: int) -> None:
+    """Refuse what ``_read_series`` would refuse of a single reading."""
+    for lowest, highest in ((min(at), max(at)), (min(mantissas), max(mantissas))):
+        if not -MANTISSA_LIMIT < lowest <= highest < MANTISSA_LIMIT:
+            raise MalformedFrame(f"a number between {lowest} and {highest} is out of range")
+    for quality in set(qualities):
+        Quality(quality & ~_NO_VALUE)
+    from_scaled(mantissas[0], exponent)
 
 
 def _series(entry: Any, names: Mapping[int, Series]) -> tuple[Series, int]:
@@ -241,6 +306,15 @@ def _steps(data: bytes, count: int) -> list[int]:
     if steps[0] < 0 or any(step < 1 for step in steps[1:]):
         raise MalformedFrame("the numbers of the records do not grow")
     return steps
+
+
+def _join_starts(instants: "array[int]", lengths: Sequence[int]) -> None:
+    """Make the first instant of each series a whole one again."""
+    start = position = 0
+    for length in lengths:
+        if length:
+            instants[position] = start = start + instants[position]
+        position += length
 
 
 def _read_series(

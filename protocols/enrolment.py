@@ -5,11 +5,12 @@ certificate (DER), and one byte that a mistyped code does not fit. So whoever ha
 the centre before the first word is said to it: nothing is trusted on first use.
 
     GET  PATH_AUTHORITY   -> PEM of the centre's own certificate; believed only where it fits the code
-    POST PATH_ENROL       {"code", "request", "sign_key"} -> {"edge_id", "certificate", "authority"}
+    POST PATH_ENROL       {"code", "request", "sign_key"} -> {"edge_id", "certificate", "authority", "command_key"}
     POST PATH_RENEW       {"request"}                     -> {"certificate"}   with the old certificate
 
 ``request`` is a PKCS #10 request (PEM), ``certificate`` and ``authority`` are PEM, ``sign_key`` is
-the raw Ed25519 public key with which the gateway signs its batches, as hex.
+the raw Ed25519 public key with which the gateway signs its batches, as hex; ``command_key`` the one
+with which the centre signs its commands.
 """
 
 import base64

@@ -36,7 +36,7 @@ import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from protocols.columns import pack, unpack
+from protocols.columns import SeriesColumn, pack, unpack, unpack_columns
 from protocols.errors import ChecksumMismatch, LengthMismatch, MalformedFrame, TruncatedFrame, Unsupported
 from protocols.quantity import MANTISSA_LIMIT, Quality
 from protocols.record import Event, Lane, Reading, Record, Series
@@ -57,10 +57,12 @@ __all__ = [
     "Reading",
     "Record",
     "Series",
+    "SeriesColumn",
     "batch_columns",
     "batch_digest",
     "batch_header",
     "decode_batch",
+    "decode_columns",
     "encode_batch",
     "is_edge_id",
 ]
@@ -256,8 +258,7 @@ def decode_batch(data: bytes, names: Mapping[int, Series] = MappingProxyType({})
     Raises: ProtocolError, whatever the bytes are.
     """
     header, columns = batch_columns(data)
-    known = {**names, **dict(enumerate(header.names, header.names_base + 1))} if header.names else names
-    records, steps = unpack(columns, header.size, known)
+    records, steps = unpack(columns, header.size, _with_new(names, header))
     seqs = tuple(accumulate(steps, initial=header.first_seq))[1:]
     if seqs and seqs[-1] != header.last_seq:
         raise LengthMismatch(f"the header promises records up to {header.last_seq}, the columns go to {seqs[-1]}")
@@ -271,6 +272,21 @@ def decode_batch(data: bytes, names: Mapping[int, Series] = MappingProxyType({})
         seqs,
         header.clocks,
     )
+
+
+def decode_columns(
+    data: bytes, names: Mapping[int, Series] = MappingProxyType({})
+) -> tuple[Header, list[SeriesColumn], list[tuple[int, Event]]]:
+    """Unpack a batch into the columns of its series, and its events with their numbers; no instant is put right.
+
+    Raises: ProtocolError, whatever the bytes are.
+    """
+    header, columns = batch_columns(data)
+    return header, *unpack_columns(columns, header.first_seq, header.size, _with_new(names, header))
+
+
+def _with_new(names: Mapping[int, Series], header: Header) -> Mapping[int, Series]:
+    return {**names, **dict(enumerate(header.names, header.names_base + 1))} if header.names else names
 
 
 def batch_columns(data: bytes) -> tuple[Header, bytes]:

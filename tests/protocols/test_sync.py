@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import ProtocolError
-from protocols.quantity import Quality
+from protocols.quantity import Quality, from_scaled
 from protocols.sync import (
     Batch,
     ClockSpan,
@@ -24,6 +24,7 @@ from protocols.sync import (
     Series,
     batch_header,
     decode_batch,
+    decode_columns,
     encode_batch,
 )
 
@@ -105,6 +106,21 @@ def test_records_keep_their_numbers_and_series_where_some_between_are_missing(
     if known:
         with pytest.raises(ProtocolError, match="named the series"):
             decode_batch(wire)
+
+
+@given(batches)
+def test_columns_hold_what_the_records_hold(batch: Batch) -> None:
+    wire = encode_batch(batch)
+    header, columns, told = decode_columns(wire)
+    records = dict(decode_batch(wire).numbered())
+    found: dict[int, Record] = dict(told)
+    for column in columns:
+        for seq, at, mantissa, quality in zip(column.seqs, column.at, column.mantissas, column.qualities, strict=True):
+            value = None if quality & 0x80 else from_scaled(mantissa, column.exponent)
+            record = records[seq]
+            assert isinstance(record, Reading)
+            found[seq] = Reading(column.series, at, value, Quality(quality & 0x7F), record.raw)
+    assert (found, header.size) == (records, len(records))
 
 
 def test_a_wrong_clock_is_put_right_from_the_record_on_where_it_went_wrong() -> None:
