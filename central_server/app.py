@@ -19,6 +19,7 @@ from central_server.access import jobs as access_jobs
 from central_server.access import views as access
 from central_server.admin import views as admin
 from central_server.billing import views as billing
+from central_server.commands import views as commands
 from central_server.config import Config, Door
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
@@ -33,10 +34,13 @@ from central_server.parking import jobs as parking_jobs
 from central_server.parking import views as parking
 from central_server.photos import views as photos
 from central_server.portal import views as portal
+from central_server.quarantine import views as quarantine
 from central_server.records import views as records
 from central_server.reports import views as reports
 from central_server.sync import views as sync
 from central_server.sync.authority import SERVER_DAYS, Authority, load_authority, renew_server, server_context
+from central_server.sync.down import DOWN
+from central_server.telemetry import compaction
 from central_server.visitors import jobs as visitor_jobs
 from central_server.visitors import views as visitors
 from central_server.web import CONFIG, DB, HUB, ROUTES, Policy, Route
@@ -51,6 +55,7 @@ JOBS: tuple[scheduler.Job, ...] = (
     *visitor_jobs.JOBS,
     *workorder_jobs.JOBS,
     *inspection_jobs.JOBS,
+    *compaction.JOBS,
 )
 
 _RENEW_S = SERVER_DAYS * 86_400 / 3
@@ -85,6 +90,7 @@ def routes() -> list[Route]:
         *admin.routes(),
         *access.routes(),
         *lifts.routes(),
+        *commands.routes(),
         *billing.routes(),
         *workorders.routes(),
         *inspection.routes(),
@@ -92,6 +98,7 @@ def routes() -> list[Route]:
         *notices.routes(),
         *visitors.routes(),
         *portal.routes(),
+        *quarantine.routes(),
         *records.routes(),
         *reports.routes(),
     ]
@@ -103,8 +110,10 @@ def build_app(config: Config, db: Database) -> web.Application:
     app[DB], app[CONFIG], app[HUB] = db, config, Hub()
     app[ROUTES] = {}
     sync.set_up(app)
+    commands.set_up(app)
     app.on_response_prepare.append(shell.add_security_headers)
     app.on_shutdown.append(_end_streams)
+    app.on_shutdown.append(_end_links)
     app.cleanup_ctx.append(_background)
     dashboard.set_up(app)
     shell.add_routes(app, routes())
@@ -116,7 +125,9 @@ def build_door(app: web.Application, authority: Authority) -> web.Application:
     door = web.Application(middlewares=[shell.error_boundary, shell.access], logger=log)
     door[DB], door[CONFIG], door[HUB] = app[DB], app[CONFIG], app[HUB]
     door[sync.EXPANDER], door[sync.GATE], door[sync.REFUSALS] = app[sync.EXPANDER], app[sync.GATE], app[sync.REFUSALS]
-    door[ROUTES], door[sync.AUTHORITY] = {}, authority
+    door[sync.LAG], door[sync.SNAPSHOTS] = app[sync.LAG], app[sync.SNAPSHOTS]
+    door[ROUTES], door[sync.AUTHORITY], door[DOWN] = {}, authority, app[DOWN]
+    door.on_shutdown.append(_end_links)
     door.on_response_prepare.append(shell.add_security_headers)
     shell.add_routes(door, sync.door_routes())
     return door
@@ -126,11 +137,18 @@ async def _end_streams(app: web.Application) -> None:
     app[HUB].close()
 
 
+async def _end_links(app: web.Application) -> None:
+    app[DOWN].close()
+
+
 async def _background(app: web.Application) -> AsyncIterator[None]:
     """Run what works beside the requests, and end it with the server."""
     tasks = [
         asyncio.create_task(app[sync.EXPANDER].run(), name="expansion"),
+        asyncio.create_task(app[sync.SNAPSHOTS].run(), name="snapshots"),
         asyncio.create_task(GatewayWatch(app[DB], app[HUB]).run(), name="gateway-watch"),
+        asyncio.create_task(app[DOWN].watch(), name="down-watch"),
+        asyncio.create_task(app[commands.COMMANDS].run(), name="commands"),
         asyncio.create_task(scheduler.run(JOBS, app[DB], app[HUB]), name="scheduler"),
     ]
     yield

@@ -4,16 +4,18 @@ import bisect
 import json
 import sqlite3
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import estate
+
+from central_server.telemetry.block import unpack
 
 LANES = ("safety", "control", "billing", "telemetry")
 BILLED_POINTS = {"kWh": "energyImportTotal", "m3": "volumeTotal"}
@@ -42,6 +44,26 @@ def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[An
         return connection.execute(sql, parameters).fetchall()
     finally:
         connection.close()
+
+
+class Kept(NamedTuple):
+    series_id: int
+    taken_at: int
+    mantissa: int
+    exponent: int
+    quality: int  # bit 7 set: there is no value
+    batch_id: int
+    seq: int
+
+
+def kept_readings(path: Path) -> list[Kept]:
+    """Give every reading that the centre holds."""
+    found = []
+    for series_id, body in query(path, "SELECT series_id, body FROM block"):
+        block = unpack(body)
+        columns = (block.at, block.mantissa, block.exponent, block.quality, block.batch, block.seq)
+        found += [Kept(series_id, *row) for row in zip(*columns, strict=True)]
+    return found
 
 
 def meters_read_since(path: Path, since_ms: int) -> set[str]:
@@ -78,13 +100,19 @@ def delivery(folder: Path, witness: Sequence[Lanes]) -> dict[str, int]:
         for before, after in pairwise(witness)
         for lane in LANES
     )
-    rows = query(
-        folder / "central/central.db",
-        "SELECT batch.lane, record.seq, count(*) FROM (SELECT batch_id, seq FROM reading UNION ALL"
-        " SELECT batch_id, seq FROM event WHERE batch_id IS NOT NULL) AS record"
-        " JOIN batch ON batch.id = record.batch_id JOIN gateway ON gateway.id = batch.gateway_id"
-        " WHERE gateway.edge_id = 'gw-1' GROUP BY batch.gateway_id, batch.epoch, batch.lane, record.seq",
-    )
+    path = folder / "central/central.db"
+    batches = {
+        key: (epoch, lane)
+        for key, epoch, lane in query(
+            path,
+            "SELECT batch.id, batch.epoch, batch.lane FROM batch JOIN gateway ON gateway.id = batch.gateway_id"
+            " WHERE gateway.edge_id = 'gw-1'",
+        )
+    }
+    records = [(row.batch_id, row.seq) for row in kept_readings(path)]
+    records += query(path, "SELECT batch_id, seq FROM event WHERE batch_id IS NOT NULL")
+    tally = Counter((*batches[batch_id], seq) for batch_id, seq in records if batch_id in batches)
+    rows = [(lane, seq, count) for (_, lane, seq), count in tally.items()]
     central = [(lane, seq, count) for lane, seq, count in rows if seq < last[LANES[lane]]["next_seq"]]
     return {
         "accepted": accepted,
@@ -173,14 +201,22 @@ def _unsummed(demo: Any) -> int:
 
 def _misread(demo: Any) -> int:
     """Count register readings at the centre that are not what the meter had just answered."""
-    rows = query(
-        demo.folder / "central/central.db",
-        "SELECT device.code, series.point, taken_at, mantissa, exponent FROM reading"
-        " JOIN series ON series.id = reading.series_id JOIN device ON device.id = series.device_id"
-        " JOIN gateway ON gateway.id = device.gateway_id AND gateway.edge_id = 'gw-1'"
-        " WHERE quality = 0 AND mantissa IS NOT NULL AND series.point IN (?, ?)",
-        tuple(BILLED_POINTS.values()),
-    )
+    path = demo.folder / "central/central.db"
+    names = {
+        key: (code, point)
+        for key, code, point in query(
+            path,
+            "SELECT series.id, device.code, series.point FROM series JOIN device ON device.id = series.device_id"
+            " JOIN gateway ON gateway.id = device.gateway_id AND gateway.edge_id = 'gw-1'"
+            " WHERE series.point IN (?, ?)",
+            tuple(BILLED_POINTS.values()),
+        )
+    }
+    rows = [
+        (*names[row.series_id], row.taken_at, row.mantissa, row.exponent)
+        for row in kept_readings(path)
+        if row.series_id in names and row.quality == 0
+    ]
     meters = Meters(demo.folder / "journal.jsonl")  # read after the readings: the meters go on
     return sum(
         meters.said(code, point, at) != Decimal(mantissa).scaleb(exponent)

@@ -1,95 +1,52 @@
-"""The SQL of readings that a run may bill from."""
+"""Readings that a run may bill from, with what proves them."""
 
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.billing.trace import BatchRef, Read
-from central_server.schema import batch, gateway, reading
-from protocols.quantity import BELIEVED, Quality, from_scaled
+from central_server.schema import batch, gateway
+from central_server.telemetry import readings
+from central_server.telemetry.readings import ReadingRow
+from protocols.quantity import Quality
 from protocols.sync import Lane
-
-# Only these reach a bill.
-_BELIEVED = tuple(quality.value for quality in BELIEVED)
 
 
 async def last_good(conn: AsyncConnection, series_id: int, from_at: int, until: int) -> Read | None:
     """Give the last reading to be believed in [from_at, until]."""
-    query = _reads().where(*_good(series_id, from_at, until))
-    row = (await conn.execute(query.order_by(reading.c.taken_at.desc(), reading.c.id.desc()).limit(1))).first()
-    return _read(row) if row else None
+    return await _read(conn, await readings.last_believed(conn, series_id, from_at, until))
 
 
 async def first_good(conn: AsyncConnection, series_id: int, from_at: int, until: int | None) -> Read | None:
     """Give the first reading to be believed in [from_at, until], with no end if that is None."""
-    query = _reads().where(*_good(series_id, from_at, until))
-    row = (await conn.execute(query.order_by(reading.c.taken_at, reading.c.id).limit(1))).first()
-    return _read(row) if row else None
+    return await _read(conn, await readings.first_believed(conn, series_id, from_at, until))
 
 
 async def step_back(conn: AsyncConnection, series_id: int, opening: Read, until: int) -> tuple[Decimal, Decimal] | None:
     """Find the first place after the opening read where a register decreases: (before, after)."""
-    after_opening = await first_good(conn, series_id, opening.at + 1, until)
-    if after_opening and after_opening.value < opening.value:
-        return opening.value, after_opening.value
-    order = (reading.c.taken_at, reading.c.id)
-    pairs = (
-        select(
-            reading.c.taken_at,
-            reading.c.id,
-            reading.c.mantissa,
-            reading.c.exponent,
-            func.lag(reading.c.mantissa).over(order_by=order).label("mantissa_before"),
-            func.lag(reading.c.exponent).over(order_by=order).label("exponent_before"),
-        )
-        .where(*_good(series_id, opening.at, until))
-        .subquery()
-    )
-    # Equal exponents compare as integers in SQL, exactly; the few unequal pairs are compared here.
-    doubtful = (
-        select(pairs)
-        .where(
-            pairs.c.mantissa_before.is_not(None),
-            or_(pairs.c.mantissa < pairs.c.mantissa_before, pairs.c.exponent != pairs.c.exponent_before),
-        )
-        .order_by(pairs.c.taken_at, pairs.c.id)
-    )
-    for row in await conn.execute(doubtful):
-        before = from_scaled(row.mantissa_before, row.exponent_before)
-        after = from_scaled(row.mantissa, row.exponent)
-        if after < before:
-            return before, after
+    before: Decimal | None = None
+    async for row in readings.readings(conn, series_id, opening.at, until + 1):
+        if not row.is_believed or row.value is None:
+            continue
+        if before is None or row.at == opening.at:
+            before = opening.value  # of several readings of its instant it is the one that counts
+            if row.at == opening.at:
+                continue
+        if row.value < before:
+            return before, row.value
+        before = row.value
     return None
 
 
-def _reads() -> Select[Any]:
-    return select(
-        reading.c.taken_at,
-        reading.c.mantissa,
-        reading.c.exponent,
-        reading.c.quality,
-        reading.c.seq,
-        batch.c.epoch,
-        batch.c.lane,
-        batch.c.digest,
-        gateway.c.edge_id,
-    ).select_from(
-        reading.join(batch, reading.c.batch_id == batch.c.id).join(gateway, batch.c.gateway_id == gateway.c.id)
+async def _read(conn: AsyncConnection, row: ReadingRow | None) -> Read | None:
+    if row is None or row.value is None:
+        return None
+    query = (
+        select(batch.c.epoch, batch.c.lane, batch.c.digest, gateway.c.edge_id)
+        .join(gateway, batch.c.gateway_id == gateway.c.id)
+        .where(batch.c.id == row.batch_id)
     )
-
-
-def _good(series_id: int, from_at: int, until: int | None) -> list[ColumnElement[bool]]:
-    wanted = [
-        reading.c.series_id == series_id,
-        reading.c.taken_at >= from_at,
-        reading.c.quality.in_(_BELIEVED),
-        reading.c.mantissa.is_not(None),
-    ]
-    return wanted if until is None else [*wanted, reading.c.taken_at <= until]
-
-
-def _read(row: Row[Any]) -> Read:
-    where = BatchRef(row.edge_id, row.epoch, Lane(row.lane).word, row.seq, row.digest)
-    return Read(row.taken_at, from_scaled(row.mantissa, row.exponent), Quality(row.quality), where)
+    found = (await conn.execute(query)).one()
+    where = BatchRef(found.edge_id, found.epoch, Lane(found.lane).word, row.seq, found.digest)
+    return Read(row.at, row.value, Quality(row.quality), where)

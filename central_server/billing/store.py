@@ -89,7 +89,7 @@ async def waiting_batches(conn: AsyncConnection, where: Site) -> int:
     query = (
         select(func.count())
         .select_from(batch.join(gateway, batch.c.gateway_id == gateway.c.id))
-        .where(gateway.c.site_id == where.id, batch.c.expanded_at.is_(None), batch.c.error.is_(None))
+        .where(gateway.c.site_id == where.id, batch.c.packed_at.is_(None), batch.c.error.is_(None))
     )
     return int(await conn.scalar(query) or 0)
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, column, func, select, true, values
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.dashboard.usage import Read
 from central_server.devices.store import IS_BOX
 from central_server.rbac import Actor
 from central_server.records.store import SiteRow
-from central_server.schema import bill_run, building, device, door, event, gateway, installation, reading, series, site
-from protocols.quantity import BELIEVED, from_scaled
-
-# The same that bills believe in.
-_BELIEVED = tuple(quality.value for quality in BELIEVED)
+from central_server.schema import bill_run, building, device, door, event, gateway, installation, site
+from central_server.telemetry import readings
+from central_server.telemetry.block import NO_VALUE
+from central_server.telemetry.readings import LATEST_MS
+from protocols.quantity import from_scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +41,35 @@ class RunNote:
 async def registers_at(
     conn: AsyncConnection, series_ids: Sequence[int], marks: Sequence[int]
 ) -> dict[int, list[Read | None]]:
-    """Give what each register last showed at each mark; one index look-up each, however long the history is."""
-    found: dict[int, list[Read | None]] = {key: [None] * len(marks) for key in series_ids}
-    if not series_ids or not marks:
-        return found
-    mark = values(column("at", BigInteger), name="mark").data([(at,) for at in marks]).cte("mark")
-    last = (
-        select(reading.c.id)
-        .where(
-            reading.c.series_id == series.c.id,
-            reading.c.taken_at <= mark.c.at,
-            reading.c.mantissa.is_not(None),
-            reading.c.quality.in_(_BELIEVED),
-        )
-        .order_by(reading.c.taken_at.desc(), reading.c.id.desc())
-        .limit(1)
-        .correlate(series, mark)
-        .scalar_subquery()
-    )
-    pairs = (
-        select(series.c.id.label("series_id"), mark.c.at.label("mark"), last.label("reading_id"))
-        .select_from(series.join(mark, true()))
-        .where(series.c.id.in_(series_ids))
-        .subquery()
-    )
-    query = select(pairs.c.series_id, pairs.c.mark, reading.c.taken_at, reading.c.mantissa, reading.c.exponent).join(
-        reading, reading.c.id == pairs.c.reading_id
-    )
-    place = {at: position for position, at in enumerate(marks)}
-    for key, at, taken_at, mantissa, exponent in await conn.execute(query):
-        found[key][place[at]] = Read(taken_at, from_scaled(mantissa, exponent))
+    """Give what each register last showed at each mark; a day of readings is unpacked for each."""
+    found: dict[int, list[Read | None]] = {}
+    for key in series_ids:
+        held = await readings.values_at(conn, key, marks)
+        found[key] = [None if each is None else Read(*each) for each in held]
     return found
 
 
 async def first_reads(conn: AsyncConnection, series_ids: Sequence[int], from_at: int) -> dict[int, Read]:
     """Give the first reading of each register at or after an instant."""
-    first = (
-        select(reading.c.id)
-        .where(
-            reading.c.series_id == series.c.id,
-            reading.c.taken_at >= from_at,
-            reading.c.mantissa.is_not(None),
-            reading.c.quality.in_(_BELIEVED),
-        )
-        .order_by(reading.c.taken_at, reading.c.id)
-        .limit(1)
-        .correlate(series)
-        .scalar_subquery()
-    )
-    query = select(series.c.id, reading.c.taken_at, reading.c.mantissa, reading.c.exponent).join(
-        reading, reading.c.id == first
-    )
-    rows = await conn.execute(query.where(series.c.id.in_(series_ids)))
-    return {key: Read(at, from_scaled(mantissa, exponent)) for key, at, mantissa, exponent in rows}
+    found: dict[int, Read] = {}
+    for key in series_ids:
+        row = await readings.first_believed(conn, key, from_at)
+        if row is not None and row.value is not None:
+            found[key] = Read(row.at, row.value)
+    return found
 
 
 async def span_of(conn: AsyncConnection, series_id: int, from_at: int) -> tuple[Decimal, Decimal] | None:
     """Give the lowest and the highest value of a series since an instant."""
-    query = (
-        select(reading.c.exponent, func.min(reading.c.mantissa), func.max(reading.c.mantissa))
-        .where(reading.c.series_id == series_id, reading.c.taken_at >= from_at, reading.c.mantissa.is_not(None))
-        .group_by(reading.c.exponent)
-    )
-    ends = [from_scaled(end, row[0]) for row in await conn.execute(query) for end in (row[1], row[2])]
+    ends: list[Decimal] = []
+    async for block in readings.days(conn, series_id, from_at, LATEST_MS):
+        values: dict[int, list[int]] = {}
+        for at, mantissa, exponent, quality in zip(
+            block.at, block.mantissa, block.exponent, block.quality, strict=True
+        ):
+            if at >= from_at and not quality & NO_VALUE:
+                values.setdefault(exponent, []).append(mantissa)
+        ends += [from_scaled(end, exponent) for exponent, each in values.items() for end in (min(each), max(each))]
     return (min(ends), max(ends)) if ends else None
 
 

@@ -14,10 +14,12 @@ from central_server.schema.access import (
 from central_server.schema.base import metadata
 from central_server.schema.billing import bill, bill_line, bill_run, installation, metering_point
 from central_server.schema.charge import charge, payment
+from central_server.schema.command import command
 from central_server.schema.estate import building, ownership, person, site, unit
 from central_server.schema.field import (
     alarm,
     batch,
+    block,
     certificate,
     device,
     enrolment,
@@ -28,7 +30,8 @@ from central_server.schema.field import (
     gateway_series,
     lane_mark,
     latest,
-    reading,
+    quarter,
+    rollup,
     series,
 )
 from central_server.schema.inspection import (
@@ -53,6 +56,7 @@ from central_server.schema.neighbourhood import (
     visitor,
 )
 from central_server.schema.people import account, audit, outbox, photo, session, sign_in_code
+from central_server.schema.quarantine import quarantine
 from central_server.schema.records import equipment, tenancy, vehicle, workbook
 from central_server.schema.workorders import work_order, work_order_event
 
@@ -65,12 +69,14 @@ __all__ = [
     "bill",
     "bill_line",
     "bill_run",
+    "block",
     "building",
     "certificate",
     "charge",
     "check_answer",
     "check_item",
     "checkpoint",
+    "command",
     "consent",
     "credential",
     "credential_grant",
@@ -108,7 +114,9 @@ __all__ = [
     "payment",
     "person",
     "photo",
-    "reading",
+    "quarantine",
+    "quarter",
+    "rollup",
     "route_point",
     "series",
     "session",

@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from central_server.schema.base import Key, at, key_id, metadata, to
 
-_PENDING = text("expanded_at IS NULL AND error IS NULL")
+_PENDING = text("packed_at IS NULL AND error IS NULL")
 
 gateway = Table(
     "gateway",
@@ -137,24 +137,55 @@ batch = Table(
     at("received_at"),
     at("expanded_at", nullable=True),
     Column("error", Text),
-    Column("body", LargeBinary, nullable=False),  # last: SQLite reads through it to whatever stands behind
+    Column("body", LargeBinary, nullable=False),  # SQLite reads through it to whatever stands behind
+    at("packed_at", nullable=True),
     UniqueConstraint("gateway_id", "epoch", "lane", "from_seq"),
 )
 # What waits to be expanded is found without a look at the rest of the log.
 Index("ix_batch_pending", batch.c.lane, batch.c.id, sqlite_where=_PENDING, postgresql_where=_PENDING)
 
-reading = Table(
-    "reading",
+# Readings, packed: of each batch its own part of a series' day, joined into part 0 when the day is over.
+block = Table(
+    "block",
     metadata,
-    key_id(),
-    to("series"),
-    at("taken_at"),
-    Column("mantissa", BigInteger),
-    Column("exponent", Integer),
-    Column("quality", Integer, nullable=False),
-    to("batch"),
-    Column("seq", BigInteger, nullable=False),
-    Index(None, "series_id", "taken_at"),
+    Column("series_id", Key, ForeignKey("series.id"), nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("part", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("series_id", "day", "part"),
+    sqlite_with_rowid=False,
+)
+_PARTS = text("part != 0")
+Index("ix_block_parts", block.c.day, block.c.series_id, sqlite_where=_PARTS, postgresql_where=_PARTS)
+
+# Quarters of an hour, a month of UTC to a row; only of days whose parts are joined.
+quarter = Table(
+    "quarter",
+    metadata,
+    Column("series_id", Key, ForeignKey("series.id"), nullable=False),
+    Column("month", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("series_id", "month"),
+    sqlite_with_rowid=False,
+)
+
+# Days and months of the site's own time; value = number * 10 ** exponent.
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("span", String(8), nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("series_id", Key, ForeignKey("series.id"), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("bad", Integer, nullable=False),
+    Column("exponent", Integer, nullable=False),
+    Column("first", Text, nullable=False),
+    Column("last", Text, nullable=False),
+    Column("low", Text, nullable=False),
+    Column("high", Text, nullable=False),
+    Column("total", Text, nullable=False),
+    PrimaryKeyConstraint("span", "start", "series_id"),
+    sqlite_with_rowid=False,
 )
 
 latest = Table(
@@ -165,7 +196,7 @@ latest = Table(
     Column("mantissa", BigInteger),
     Column("exponent", Integer),
     Column("quality", Integer, nullable=False),
-    to("batch"),
+    to("batch", nullable=True),  # none: shown before its record came, see sync.snapshots
 )
 
 event = Table(

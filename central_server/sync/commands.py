@@ -1,4 +1,4 @@
-"""``central sync``: take batches that were carried by hand, and prove the log."""
+"""``central sync``: take batches that were carried by hand, prove the log, pack its readings anew."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,8 @@ from central_server.config import Config
 from central_server.db import Database
 from central_server.sync.proof import Proof, prove
 from central_server.sync.usb import Imported, import_file
+from central_server.telemetry.rebuild import Rebuilt
+from central_server.telemetry.rebuild import rebuild as rebuild_readings
 
 sync_app = typer.Typer(help="The log of the gateways' signed batches.", no_args_is_help=True)
 
@@ -61,3 +63,30 @@ def verify(ctx: typer.Context, as_json: Json = False) -> None:
         typer.echo(f"{found.batches} batches with {found.records} records, {found.signed} signed. {end}")
     if found.faults:
         raise typer.Exit(NO)
+
+
+@sync_app.command("rebuild")
+def rebuild(
+    ctx: typer.Context,
+    gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's readings.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Drop the packed readings with their rollups and make them anew from the log; events stay as they are."""
+
+    async def work(_: Config, db: Database) -> Rebuilt:
+        with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bars:
+            bar = bars.add_task("batches", total=None)
+
+            def step(done: int, total: int) -> None:
+                bars.update(bar, completed=done, total=total)
+
+            return await rebuild_readings(db, gateway, is_dry=dry_run, step=step)
+
+    found = on_database(ctx, work, as_json)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "dry_run": dry_run, "batches": found.batches, "blocks": found.blocks}))
+    elif dry_run:
+        typer.echo(f"{found.batches} batches would be packed anew; they are in {found.blocks} blocks now.")
+    else:
+        typer.echo(f"{found.batches} batches are packed anew into {found.blocks} blocks.")

@@ -1,22 +1,24 @@
 """Readings of one series packed into a few bytes each, with what proves them: batch and number.
 
-A block holds readings in the order of (instant, batch, number), which is the same however they came.
-Layout, integers little-endian:
+A block holds readings in the order of (instant, batch, number), which is the same however they came:
+columns at, mantissa, exponent, quality, batch, seq. A reading without a value has the mantissa 0 and
+bit 7 of its quality set. Layout of packed columns, integers little-endian:
 
     0  u8   1 where the rest is a zstd frame, else 0
-    1  u32  count of readings
-    5  six columns: at, mantissa, exponent, quality, batch, seq, each
+    1  u32  count of rows
+    5  each column:
 
-        u8      bytes of a residual: 0 (all are 0), 1, 2, 4 or 8
+        u8      bytes of a residual: 0 (all are 0), 1, 2, 4 or 8; 255 where 8 are too few
         varint  first value
-        varint  step, for at and seq: the first difference
-        ...     count residuals: differences (of differences for at and seq)
+        varint  step, of a smooth column: the first difference
+        ...     count residuals: differences (of a smooth column differences of differences)
 
-Varints and residuals have their sign in the lowest bit. A reading without a value has the mantissa 0 and bit 7 of its quality set.
+Varints and residuals have their sign in the lowest bit. A column of 255 is u32 length and its values as
+text, with commas.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import accumulate
 from operator import sub
@@ -28,6 +30,7 @@ NO_VALUE = 0x80
 
 _HEAD = Struct("<I")
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_TEXT = 255
 _SMALL = 200  # bytes; a frame of zstd would not make them fewer
 _LEVEL = 6
 
@@ -48,7 +51,7 @@ class Block:
 
 
 _NAMES = tuple(each.name for each in fields(Block))
-_SMOOTH = frozenset({"at", "seq"})  # they grow by the same step, mostly
+_SMOOTH = frozenset({_NAMES.index("at"), _NAMES.index("seq")})
 
 
 def pack(block: Block) -> bytes:
@@ -56,30 +59,50 @@ def pack(block: Block) -> bytes:
 
     Raises: ValueError for an empty one.
     """
-    if not len(block):
-        raise ValueError("a block holds one reading at least")
-    body = _HEAD.pack(len(block)) + b"".join(_pack_column(getattr(block, name), name in _SMOOTH) for name in _NAMES)
+    return pack_columns([getattr(block, name) for name in _NAMES], _SMOOTH)
+
+
+def unpack(body: bytes, *wanted: str) -> Block:
+    """Unpack a block, or the columns of it that are wanted; the others stay empty."""
+    places = [_NAMES.index(name) for name in wanted] if wanted else range(len(_NAMES))
+    return Block(*unpack_columns(body, len(_NAMES), _SMOOTH, places))
+
+
+def pack_columns(columns: Sequence[Sequence[int]], smooth: Collection[int]) -> bytes:
+    """Pack columns of one length; those at the ``smooth`` places grow by about the same step.
+
+    Raises: ValueError for columns without a row.
+    """
+    if not len(columns[0]):
+        raise ValueError("there is nothing to pack")
+    parts = [_pack_column(column, place in smooth) for place, column in enumerate(columns)]
+    body = _HEAD.pack(len(columns[0])) + b"".join(parts)
     if len(body) < _SMALL:
         return b"\0" + body
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
     return b"\1" + packed if len(packed) < len(body) else b"\0" + body
 
 
-def unpack(body: bytes, *wanted: str) -> Block:
-    """Unpack a block, or the columns of it that are wanted; the others stay empty."""
+def unpack_columns(body: bytes, count: int, smooth: Collection[int], wanted: Collection[int]) -> list[Sequence[int]]:
+    """Unpack the columns at the ``wanted`` places of ``count``; the others are empty."""
     data = zstandard.ZstdDecompressor().decompress(body[1:]) if body[0] else body[1:]
-    (count,) = _HEAD.unpack_from(data)
-    found = Block()
+    (rows,) = _HEAD.unpack_from(data)
+    columns: list[Sequence[int]] = []
     offset = _HEAD.size
-    for name in _NAMES:
+    for place in range(count):
         width = data[offset]
+        if width == _TEXT:
+            (length,) = _HEAD.unpack_from(data, offset + 1)
+            offset += 1 + _HEAD.size + length
+            columns.append([int(value) for value in data[offset - length : offset].split(b",")])
+            continue
         first, offset = _read_varint(data, offset + 1)
-        step, offset = _read_varint(data, offset) if name in _SMOOTH else (0, offset)
-        if not wanted or name in wanted:
-            residuals = data[offset : offset + width * count]
-            setattr(found, name, _unpack_column(residuals, count, width, first, step, name in _SMOOTH))
-        offset += width * count
-    return found
+        step, offset = _read_varint(data, offset) if place in smooth else (0, offset)
+        end = offset + width * rows
+        is_wanted = place in wanted
+        columns.append(_unpack_column(data[offset:end], rows, width, first, step, place in smooth) if is_wanted else ())
+        offset = end
+    return columns
 
 
 def merged(blocks: Iterable[Block]) -> Block:
@@ -104,14 +127,15 @@ def _pack_column(values: Sequence[int], is_smooth: bool) -> bytes:
         residuals = [0, 0, *map(sub, residuals[2:], residuals[1:])]
     folded = [_folded(value) for value in residuals] if any(residuals) else [0]
     most = max(folded)
+    if most >> 64:
+        text = ",".join(map(str, values)).encode()
+        return bytes([_TEXT]) + _HEAD.pack(len(text)) + text
     width = 0 if not most else next(size for size in _CODES if most < 1 << 8 * size)
     head = bytes([width]) + _varint(first) + (_varint(step) if is_smooth else b"")
     return head + (array(_CODES[width], folded).tobytes() if width else b"")
 
 
-def _unpack_column(
-    residuals: bytes, count: int, width: int, first: int, step: int, is_smooth: bool
-) -> Sequence[int]:
+def _unpack_column(residuals: bytes, count: int, width: int, first: int, step: int, is_smooth: bool) -> Sequence[int]:
     if not width:
         return range(first, first + step * count, step) if step else [first] * count
     differences: Iterable[int] = [(value >> 1) ^ -(value & 1) for value in array(_CODES[width], residuals)]
@@ -123,7 +147,7 @@ def _unpack_column(
 
 
 def _folded(value: int) -> int:
-    return (value << 1) ^ (value >> 63)
+    return value << 1 if value >= 0 else ~(value << 1)
 
 
 def _varint(value: int) -> bytes:

@@ -1,12 +1,13 @@
-"""Expand the batch log: readings, latest values, events and alarms, once for each batch.
+"""Expand the batch log: blocks of readings, latest values, events and alarms, once for each batch.
 
 A batch is acknowledged before it is expanded, so whatever happens here can be done again from
-the log. One transaction expands one batch and marks it; a crash in between leaves it to do.
+the log. One transaction expands some batches of a lane and marks them; a crash in between leaves
+them to do.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,20 +16,25 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from central_server.access import decisions
 from central_server.alarms import store as alarm_store
 from central_server.clock import now_ms
+from central_server.commands import store as command_store
 from central_server.db import Database
 from central_server.live import Hub
+from central_server.sync import quarantine
 from central_server.sync.names import names_of
-from central_server.telemetry import store
+from central_server.telemetry import block_store, store
+from central_server.telemetry.block import NO_VALUE
+from central_server.telemetry.parts import Opened, open_batch, parts_of
 from central_server.telemetry.store import PendingBatch, SeriesKey
 from central_server.workorders import service as workorders
 from protocols.errors import ProtocolError
-from protocols.quantity import from_scaled, to_scaled
-from protocols.sync import Event, Reading, Series, decode_batch
+from protocols.quantity import from_scaled
+from protocols.sync import Series, SeriesColumn
 
 log = logging.getLogger("central.expansion")
 
 _RETRY_S = 5.0
 _LOOK_S = 10.0
+_TOGETHER = 8  # batches; more would keep the door waiting for the database
 # The database is away or full: not the batch's fault, and worth another try.
 _PASSING = (OperationalError, InterfaceError)
 
@@ -63,79 +69,111 @@ class Expander:
                     await self._wake.wait()
 
     async def expand_next(self) -> bool:
-        """Expand the next batch; False if there is none."""
+        """Expand the next batches; False if there are none."""
         async with self._db.read() as connection:
-            pending = await store.next_batch(connection)
-            if pending is None:
+            pending = await store.pending_batches(connection, _TOGETHER)
+            if not pending:
                 return False
-            names = await names_of(connection, pending.gateway_id, pending.epoch)
+            names = await names_of(connection, pending[0].gateway_id, pending[0].epoch)
+        for group in [pending] if len(pending) == 1 else [pending, *([it] for it in pending)]:
+            if await self._expand_safely(group, names) and group is pending:
+                break
+        return True
+
+    async def _expand_safely(self, group: list[PendingBatch], names: Mapping[int, Series]) -> bool:
+        """Expand batches, all or none; one that cannot be expanded by itself is set aside."""
         try:
-            readings, events = await asyncio.to_thread(_counting, pending, names)
-            await self._expand(pending, readings, events)
+            await self._expand(group, await asyncio.to_thread(_open_all, group, names))
         except _PASSING:
             raise
         except ProtocolError as error:
-            await self._give_up(pending, f"{error.kind}: {error.detail}")
+            if len(group) > 1:
+                return False
+            await self._give_up(group[0], error.kind, f"{error.kind}: {error.detail}")
         except Exception as error:  # one poisonous batch must not stand in the way of all behind it
-            log.exception("batch %d cannot be expanded", pending.id)
-            await self._give_up(pending, f"{type(error).__name__}: {error}")
+            if len(group) > 1:
+                return False
+            log.exception("batch %d cannot be expanded", group[0].id)
+            await self._give_up(group[0], "fault", f"{type(error).__name__}: {error}")
         return True
 
-    async def _expand(
-        self, pending: PendingBatch, readings: list[tuple[int, Reading]], events: list[tuple[int, Event]]
-    ) -> None:
+    async def _expand(self, group: list[PendingBatch], opened: list[Opened]) -> None:
+        gateway_id, site_id, edge_id = group[0].gateway_id, group[0].site_id, group[0].edge_id
         async with self._db.write() as connection:
             now = self._now()
-            if not await store.mark_expanded(connection, pending.id, now):
-                return
-            wanted = list(dict.fromkeys(record.series for _, record in readings))
-            keys = self._known.get(pending.gateway_id, {})
+            wanted = list(dict.fromkeys(column.series for each in opened for column in each.columns))
+            keys = self._known.get(gateway_id, {})
             if any(name not in keys for name in wanted):
-                keys = await store.series_keys(connection, pending.gateway_id, wanted, now)
-            rows = [_row(keys[record.series].series_id, pending.id, seq, record) for seq, record in readings]
-            await store.add_readings(connection, rows)
-            newest = _newest(rows)
+                keys = await store.series_keys(connection, gateway_id, wanted, now)
+            newest: dict[int, dict[str, Any]] = {}
+            changed, ordered, entered, answered = False, False, False, False
+            for pending, found in zip(group, opened, strict=True):
+                if not await store.mark_expanded(connection, pending.id, now):
+                    continue
+                parts = await asyncio.to_thread(parts_of, found.columns, keys, pending.id)
+                await block_store.add_parts(connection, parts)
+                if pending.is_expanded:
+                    continue
+                _keep_newest(newest, found.columns, keys, pending.id)
+                await store.add_events(connection, gateway_id, pending.id, found.events)
+                for _, event in found.events:
+                    if await alarm_store.apply_event(connection, gateway_id, edge_id, event):
+                        changed = True
+                        order = await workorders.open_for_event(connection, gateway_id, edge_id, event)
+                        ordered |= order is not None
+                    entered |= await decisions.take_in(connection, gateway_id, edge_id, site_id, event)
+                    answered |= await command_store.take_in(connection, gateway_id, edge_id, event)
             moved = await store.move_latest(connection, list(newest.values()), now)
-            await store.add_events(connection, pending.gateway_id, pending.id, events)
-            changed, ordered, entered = False, False, False
-            for _, event in events:
-                if await alarm_store.apply_event(connection, pending.gateway_id, pending.edge_id, event):
-                    changed = True
-                    order = await workorders.open_for_event(connection, pending.gateway_id, pending.edge_id, event)
-                    ordered |= order is not None
-                entered |= await decisions.take_in(
-                    connection, pending.gateway_id, pending.edge_id, pending.site_id, event
-                )
         # Ids are believed only now: until the commit another transaction could be given the same.
-        self._known[pending.gateway_id] = keys
+        self._known[gateway_id] = keys
         items = [
             value_item(keys[name], name, newest[keys[name].series_id])
             for name in wanted
             if keys[name].series_id in moved
         ]
         if items:
-            self._hub.publish({"type": "values", "items": items}, site_id=pending.site_id)
+            self._hub.publish({"type": "values", "items": items}, site_id=site_id)
         if changed:
-            self._hub.publish({"type": "alarms"}, site_id=pending.site_id)
+            self._hub.publish({"type": "alarms"}, site_id=site_id)
         if entered:
-            self._hub.publish({"type": "doors"}, site_id=pending.site_id)
+            self._hub.publish({"type": "doors"}, site_id=site_id)
+        if answered:
+            self._hub.publish({"type": "commands"}, site_id=site_id)
         if ordered:
-            self._hub.publish({"type": "orders"}, site_id=pending.site_id)
+            self._hub.publish({"type": "orders"}, site_id=site_id)
 
-    async def _give_up(self, pending: PendingBatch, reason: str) -> None:
+    async def _give_up(self, pending: PendingBatch, kind: str, reason: str) -> None:
         log.error("batch %d of gateway %s is set aside: %s", pending.id, pending.edge_id, reason)
         async with self._db.write() as connection:
             await store.mark_failed(connection, pending.id, reason)
+            await quarantine.note(connection, pending.gateway_id, pending.id, quarantine.WHOLE, kind, reason)
 
 
-def _counting(
-    pending: PendingBatch, names: Mapping[int, Series]
-) -> tuple[list[tuple[int, Reading]], list[tuple[int, Event]]]:
-    """Unpack the records of a batch that count, each with its number; those below were in an earlier one."""
-    batch = decode_batch(pending.body, names)
-    records = [(seq, record) for seq, record in batch.stamped() if seq >= pending.from_seq]
-    readings = [(seq, record) for seq, record in records if isinstance(record, Reading)]
-    return readings, [(seq, record) for seq, record in records if isinstance(record, Event)]
+def _open_all(group: Sequence[PendingBatch], names: Mapping[int, Series]) -> list[Opened]:
+    return [open_batch(pending.body, pending.from_seq, names) for pending in group]
+
+
+def _keep_newest(
+    newest: dict[int, dict[str, Any]], columns: Sequence[SeriesColumn], keys: Mapping[Series, SeriesKey], batch_id: int
+) -> None:
+    """Note the newest reading of each series, of two of one instant the later."""
+    for column in columns:
+        series_id = keys[column.series].series_id
+        at = max(column.at)
+        known = newest.get(series_id)
+        if known is not None and at < known["taken_at"]:
+            continue
+        place = len(column.at) - 1 - column.at[::-1].index(at)
+        quality = column.qualities[place]
+        has_value = not quality & NO_VALUE
+        newest[series_id] = {
+            "series_id": series_id,
+            "taken_at": at,
+            "mantissa": column.mantissas[place] if has_value else None,
+            "exponent": column.exponent if has_value else None,
+            "quality": quality & ~NO_VALUE,
+            "batch_id": batch_id,
+        }
 
 
 def value_item(key: SeriesKey, name: Series, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,25 +189,3 @@ def value_item(key: SeriesKey, name: Series, row: Mapping[str, Any]) -> dict[str
         "quality": row["quality"],
         "at": row["taken_at"],
     }
-
-
-def _row(series_id: int, batch_id: int, seq: int, record: Reading) -> dict[str, Any]:
-    mantissa, exponent = (None, None) if record.value is None else to_scaled(record.value)
-    return {
-        "series_id": series_id,
-        "taken_at": record.taken_at,
-        "mantissa": mantissa,
-        "exponent": exponent,
-        "quality": int(record.quality),
-        "batch_id": batch_id,
-        "seq": seq,
-    }
-
-
-def _newest(rows: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    newest: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        known = newest.get(row["series_id"])
-        if known is None or row["taken_at"] >= known["taken_at"]:
-            newest[row["series_id"]] = row
-    return {key: {name: value for name, value in row.items() if name != "seq"} for key, row in newest.items()}

@@ -12,10 +12,13 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import gateway, lane_mark, reading
+from central_server.schema import gateway, lane_mark
 from central_server.sync import store as log_store
-from central_server.telemetry import store
-from protocols.quantity import BELIEVED, Quality, from_scaled, to_scaled
+from central_server.telemetry import block_store, store
+from central_server.telemetry.block import Block, pack
+from central_server.telemetry.block_store import DAY_MS
+from central_server.telemetry.readings import EARLIEST_DAY, first_believed, last_believed
+from protocols.quantity import BELIEVED, Quality, to_scaled
 from protocols.sync import Batch, Lane, Reading, Series, batch_header, encode_batch
 
 _EPOCH = 1  # nobody restarts a person
@@ -60,14 +63,9 @@ async def series_of(connection: AsyncConnection, site_id: int, meter: Meter, now
 
 async def neighbours(connection: AsyncConnection, series_id: int, at: int) -> Neighbours:
     """Give the believed values on both sides of an instant."""
-    query = select(reading.c.mantissa, reading.c.exponent).where(
-        reading.c.series_id == series_id, reading.c.mantissa.is_not(None), reading.c.quality.in_(_BELIEVED)
-    )
-    before = query.where(reading.c.taken_at <= at).order_by(reading.c.taken_at.desc(), reading.c.id.desc()).limit(1)
-    after = query.where(reading.c.taken_at > at).order_by(reading.c.taken_at, reading.c.id).limit(1)
-    rows = [(await connection.execute(each)).one_or_none() for each in (before, after)]
-    values = [None if row is None else from_scaled(row.mantissa, row.exponent) for row in rows]
-    return Neighbours(values[0], values[1])
+    before = await last_believed(connection, series_id, EARLIEST_DAY * DAY_MS, at)
+    after = await first_believed(connection, series_id, at + 1)
+    return Neighbours(before and before.value, after and after.value)
 
 
 async def note_reading(
@@ -88,10 +86,11 @@ async def note_reading(
     batch_id = await log_store.append_batch(connection, gateway_id, header, body, first, now)
     await store.mark_expanded(connection, batch_id, now)
     mantissa, exponent = to_scaled(value)
-    row: dict[str, Any] = {"series_id": series_id, "taken_at": taken_at, "mantissa": mantissa, "exponent": exponent}
-    row |= {"quality": int(Quality.GOOD), "batch_id": batch_id}
-    await store.add_readings(connection, [row | {"seq": first}])
-    await store.move_latest(connection, [row], now)
+    part = Block([taken_at], [mantissa], [exponent], [int(Quality.GOOD)], [batch_id], [first])
+    row: dict[str, Any] = {"series_id": series_id, "day": taken_at // DAY_MS, "part": batch_id, "body": pack(part)}
+    await block_store.add_parts(connection, [row])
+    row = {"series_id": series_id, "taken_at": taken_at, "mantissa": mantissa, "exponent": exponent}
+    await store.move_latest(connection, [row | {"quality": int(Quality.GOOD), "batch_id": batch_id}], now)
 
 
 async def _own_gateway(connection: AsyncConnection, site_id: int, now: int) -> int:

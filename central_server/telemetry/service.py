@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from central_server.db import Database
-from central_server.telemetry import store
+from central_server.telemetry import block_store, store
+from central_server.telemetry.block_store import DAY_MS
+from central_server.telemetry.readings import readings, thinned
 from protocols.quantity import from_scaled
-
-_PAGE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,8 @@ async def history(db: Database, series_id: int, from_ms: int, to_ms: int, count:
     """
     width = max(1, -(-(to_ms - from_ms) // count))
     async with db.read() as connection:
-        points = await store.thinned(connection, series_id, from_ms, to_ms, width)
-    found = [HistoryPoint(at, _decimal(mantissa, exponent)) for at, mantissa, exponent in points]
-    return _with_gaps(found, width)
+        points = await thinned(connection, series_id, from_ms, to_ms, width)
+    return _with_gaps([HistoryPoint(at, value) for at, value in points], width)
 
 
 def _with_gaps(points: list[HistoryPoint], width: int) -> list[HistoryPoint]:
@@ -78,17 +77,18 @@ def _with_gaps(points: list[HistoryPoint], width: int) -> list[HistoryPoint]:
 
 
 async def every_reading(db: Database, series_id: int, from_ms: int, to_ms: int) -> AsyncIterator[HistoryPoint]:
-    """Give every reading of a stretch of time in order, a page at a time."""
-    after = 0
+    """Give every reading of a stretch of time in order, a day at a time."""
     start = from_ms
-    while True:
+    while start < to_ms:
+        end = min((start // DAY_MS + 1) * DAY_MS, to_ms)
         async with db.read() as connection:
-            rows = await store.readings_after(connection, series_id, start, to_ms, after, _PAGE)
-        for key, at, mantissa, exponent in rows:
-            yield HistoryPoint(at, _decimal(mantissa, exponent))
-            start, after = at, key
-        if len(rows) < _PAGE:
+            following = await block_store.day_after(connection, series_id, start // DAY_MS, (to_ms - 1) // DAY_MS)
+            found = [row async for row in readings(connection, series_id, start, end)]
+        for row in found:
+            yield HistoryPoint(row.at, row.value)
+        if following is None:
             return
+        start = max(end, following * DAY_MS)
 
 
 def _decimal(mantissa: int | None, exponent: int | None) -> Decimal | None:

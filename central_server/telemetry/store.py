@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import batch, device, event, gateway, latest, reading, series
+from central_server.schema import batch, device, event, gateway, latest, series
 from protocols.sync import Event, Series
 
 _AHEAD_MS = 5 * 60 * 1000  # a clock further ahead than this is wrong
@@ -25,6 +25,7 @@ class PendingBatch(NamedTuple):
     epoch: int
     from_seq: int
     body: bytes
+    is_expanded: bool  # its events were taken in before, only its readings are to be packed
 
 
 class SeriesKey(NamedTuple):
@@ -53,24 +54,33 @@ def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
     return kind(table).on_conflict_do_nothing()
 
 
-async def next_batch(connection: AsyncConnection) -> PendingBatch | None:
-    """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest."""
+async def pending_batches(connection: AsyncConnection, limit: int) -> list[PendingBatch]:
+    """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest.
+
+    Shape: all of one lane and store, so that they can be taken in together.
+    """
+    own = batch.c
     query = (
-        select(batch.c.id, batch.c.gateway_id, gateway.c.edge_id, gateway.c.site_id)
-        .add_columns(batch.c.epoch, batch.c.from_seq, batch.c.body)
-        .join(gateway, gateway.c.id == batch.c.gateway_id)
-        .where(batch.c.expanded_at.is_(None), batch.c.error.is_(None))
-        .order_by(batch.c.lane, batch.c.id)
-        .limit(1)
+        select(own.id, own.gateway_id, gateway.c.edge_id, gateway.c.site_id, own.epoch, own.from_seq, own.body)
+        .add_columns(own.expanded_at.is_not(None), own.lane)
+        .join(gateway, gateway.c.id == own.gateway_id)
+        .where(own.packed_at.is_(None), own.error.is_(None))
+        .order_by(own.lane, own.id)
     )
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6])
+    first = (await connection.execute(query.limit(1))).one_or_none()
+    if first is None:
+        return []
+    same = (own.lane == first.lane, own.gateway_id == first.gateway_id, own.epoch == first.epoch)
+    return [
+        PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6], bool(row[7]))
+        for row in await connection.execute(query.where(*same).limit(limit))
+    ]
 
 
 async def mark_expanded(connection: AsyncConnection, batch_id: int, at: int) -> bool:
-    """Claim a batch as expanded; False if it was already."""
+    """Claim a batch as expanded and packed; False if it was already."""
     done = await connection.execute(
-        update(batch).where(batch.c.id == batch_id, batch.c.expanded_at.is_(None)).values(expanded_at=at)
+        update(batch).where(batch.c.id == batch_id, batch.c.packed_at.is_(None)).values(expanded_at=at, packed_at=at)
     )
     return done.rowcount == 1
 
@@ -116,11 +126,6 @@ async def series_keys(
         await connection.execute(insert_ignoring(connection, series), rows)
         found = await known()
     return found
-
-
-async def add_readings(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(insert(reading), rows)
 
 
 async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], now: int) -> set[int]:
@@ -172,44 +177,3 @@ async def latest_of(connection: AsyncConnection, device_id: int | None = None) -
     if device_id is not None:
         query = query.where(series.c.device_id == device_id)
     return [LatestRow(*row) for row in await connection.execute(query)]
-
-
-async def readings_after(
-    connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int, after_id: int, limit: int
-) -> list[tuple[int, int, int | None, int | None]]:
-    """Give a page of (id, taken_at, mantissa, exponent), oldest first, behind (``from_ms``, ``after_id``)."""
-    at, key = reading.c.taken_at, reading.c.id
-    query = (
-        select(key, at, reading.c.mantissa, reading.c.exponent)
-        .where(reading.c.series_id == series_id, at < to_ms)
-        .where(or_(at > from_ms, and_(at == from_ms, key > after_id)))
-        .order_by(at, key)
-        .limit(limit)
-    )
-    return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
-
-
-async def thinned(
-    connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int, width_ms: int
-) -> list[tuple[int, int, int]]:
-    """Give (taken_at, mantissa, exponent) of the last reading with a value in each stretch of ``width_ms``."""
-    bucket = (reading.c.taken_at - from_ms) // width_ms
-    last = (
-        select(func.max(reading.c.taken_at))
-        .where(
-            reading.c.series_id == series_id,
-            reading.c.taken_at >= from_ms,
-            reading.c.taken_at < to_ms,
-            reading.c.mantissa.is_not(None),
-        )
-        .group_by(bucket)
-    )
-    # IN, not a join: SQLite then asks its index for each instant and does not walk the whole series.
-    query = (
-        select(reading.c.taken_at, reading.c.mantissa, reading.c.exponent)
-        .where(reading.c.series_id == series_id, reading.c.mantissa.is_not(None), reading.c.taken_at.in_(last))
-        .order_by(reading.c.taken_at, reading.c.id)
-    )
-    # Of two readings of one instant the one heard last stands.
-    found = {row[0]: (row[0], row[1], row[2]) for row in await connection.execute(query)}
-    return list(found.values())

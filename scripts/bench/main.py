@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from central_server.telemetry.block import unpack
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import estate
@@ -139,7 +141,7 @@ async def ours(folder: Path, ports: list[int], seconds: float, period_s: float) 
         await stop(centre)
         await link.cut()
     found = sqlite3.connect(folder / "central/central.db")
-    (rows,) = found.execute("SELECT count(*) FROM reading").fetchone()
+    rows = sum(len(unpack(body, "at")) for (body,) in found.execute("SELECT body FROM block"))
     (log_bytes,) = found.execute("SELECT sum(length(body)) FROM batch").fetchone()
     found.close()
     return {

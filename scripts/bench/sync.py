@@ -40,7 +40,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from central_server.crypto import load_vault
 from central_server.db import Database
 from central_server.devices.service import invite
+from central_server.live import Hub
 from central_server.migrate import migrate
+from central_server.telemetry.compaction import compact
 from edge_agent.store import Store
 from protocols.sync import (
     MAX_BATCH_RECORDS,
@@ -189,15 +191,30 @@ async def ours(folder: Path, batches: int) -> dict[str, float]:
         "readings": count,
         "ingest_per_s": count / acked,
         "expanded_per_s": count / whole,
-        "stored_bytes_per_reading": sum(it.stat().st_size for it in path.parent.glob("central.db*")) / count,
+        "stored_bytes_per_reading": await kept_bytes(path) / count,
         "wire_bytes": sum(gateway.wire_bytes for gateway in gateways) / GATEWAYS,
     }
 
 
+async def kept_bytes(path: Path) -> int:
+    """Join the days, as the centre does when they are over; give the bytes in use, the log of batches included."""
+    db = Database(f"sqlite:///{path}")
+    await compact(db, Hub(), _START_MS + 400 * 86_400_000)
+    await db.close()
+    database = sqlite_utils.Database(path)
+    ((pages,), (free,), (size,)) = (
+        database.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
+    )
+    database.close()
+    return int((pages - free) * size)
+
+
 async def expanded(path: Path) -> None:
     database = sqlite_utils.Database(path)
-    while next(database.query("SELECT count(*) AS n FROM batch WHERE expanded_at IS NULL AND error IS NULL"))["n"]:
+    waiting = 1
+    while waiting:
         await asyncio.sleep(0.2)
+        waiting = next(database.query("SELECT count(*) AS n FROM batch WHERE packed_at IS NULL AND error IS NULL"))["n"]
     failed = next(database.query("SELECT count(*) AS n FROM batch WHERE error IS NOT NULL"))["n"]
     database.close()
     if failed:

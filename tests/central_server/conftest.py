@@ -18,6 +18,7 @@ from central_server.devices.service import invite
 from central_server.migrate import migrate
 from central_server.rbac import Role, system
 from protocols.sync import CONTENT_TYPE, PATH_BATCHES, PATH_STATUS, Batch, Lane, Record, encode_batch
+from tests.central_server.blocks import kept_readings
 from tests.central_server.lake import Caller, Lake, opened_lake, serving
 from tests.central_server.vault import KEY_FILE, VAULT
 
@@ -56,6 +57,8 @@ class Centre:
             return Answer(response.status, response.headers, text, await response.json() if is_json else None)
 
     async def rows(self, table: str) -> list[Any]:
+        if table == "reading":  # packed: there is no such table
+            return await kept_readings(self.db)
         async with self.db.read() as connection:
             return list((await connection.execute(select(schema.metadata.tables[table]))).all())
 

@@ -31,6 +31,7 @@ from protocols.sync import (
     Series,
     encode_batch,
 )
+from tests.central_server.blocks import kept_readings
 from tests.central_server.vault import KEY_FILE, VAULT
 
 MINUTE = 60_000
@@ -85,6 +86,8 @@ class Lake:
     seen: list[Mapping[str, Any]] = field(default_factory=list)
 
     async def rows(self, table: str) -> list[Any]:
+        if table == "reading":  # packed: there is no such table
+            return await kept_readings(self.db)
         found = schema.metadata.tables[table]
         async with self.db.read() as connection:
             return list((await connection.execute(select(found).order_by(*found.primary_key.columns))).all())

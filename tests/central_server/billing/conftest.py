@@ -22,6 +22,7 @@ from central_server.db import Database
 from central_server.migrate import migrate
 from central_server.rbac import system
 from protocols.quantity import Quality, to_scaled
+from tests.central_server.blocks import put_reading
 from tests.central_server.vault import VAULT
 
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
@@ -115,20 +116,22 @@ class Town:
             digest=digest,
             received_at=0,
             expanded_at=0,
+            packed_at=0,
             body=b"",
         )
         for seq, (when, value) in enumerate(reads, start=first):
             scaled = (None, None) if value is None else to_scaled(Decimal(value))
-            await self.add(
-                "reading",
-                series_id=series,
-                taken_at=ms(when),
-                mantissa=scaled[0],
-                exponent=scaled[1],
-                quality=quality.value,
-                batch_id=batch,
-                seq=seq,
-            )
+            async with self.db.write() as conn:
+                await put_reading(
+                    conn,
+                    series_id=series,
+                    taken_at=ms(when),
+                    mantissa=scaled[0],
+                    exponent=scaled[1],
+                    quality=quality.value,
+                    batch_id=batch,
+                    seq=seq,
+                )
         return digest
 
     async def change(self, table: str, **values: Any) -> None:

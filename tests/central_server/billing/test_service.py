@@ -442,7 +442,7 @@ async def test_an_interim_bill_closes_in_its_period_and_not_in_the_future(home: 
 
 async def test_batches_that_are_not_expanded_yet_are_told(home: Any) -> None:
     await home.town.read(home.electricity, (OPEN, "0"), (CLOSE, "10"))
-    await home.town.change("batch", expanded_at=None)
+    await home.town.change("batch", packed_at=None)
     assert (await home.town.bill(is_dry_run=True)).to_json()["waiting_batches"] == 1
     await home.town.change("batch", error="broken")
     assert (await home.town.bill()).to_json()["waiting_batches"] == 0

@@ -22,6 +22,7 @@ from central_server.db import Database
 from central_server.migrate import migrate
 from central_server.web import COOKIE, HUB
 from protocols.quantity import to_scaled
+from tests.central_server.blocks import put_reading
 from tests.central_server.vault import KEY_FILE, VAULT
 
 PASSWORD = "correct horse 7"
@@ -68,8 +69,8 @@ class Desk:
         scaled = {"mantissa": mantissa, "exponent": exponent, "quality": quality, "taken_at": at}
         gateway = {"gateway_id": 1, "epoch": "1", "lane": 2, "digest": "ab" * 32, "received_at": at, "body": b""}
         batch = await self.add("batch", **gateway, first_seq=at, last_seq=at, from_seq=series_id * 10**15 + at)
-        await self.add("reading", series_id=series_id, batch_id=batch, seq=at, **scaled)
         async with self.db.write() as conn:
+            await put_reading(conn, series_id=series_id, batch_id=batch, seq=at, **scaled)
             await conn.execute(schema.latest.delete().where(schema.latest.c.series_id == series_id))
         await self.add("latest", series_id=series_id, batch_id=batch, **scaled)
 

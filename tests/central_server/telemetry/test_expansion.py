@@ -16,6 +16,7 @@ from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from protocols.quantity import Quality
 from protocols.sync import Batch, Event, Lane, Reading, Record, Series, encode_batch
+from tests.central_server.blocks import kept_readings
 
 ENERGY = Series("em-1", "energyImportTotal", "kWh")
 POWER = Series("em-1", "powerTotal", "W")
@@ -49,6 +50,8 @@ class Log:
         return count
 
     async def rows(self, table: str) -> list[Any]:
+        if table == "reading":  # packed: there is no such table
+            return await kept_readings(self.db)
         found = schema.metadata.tables[table]
         async with self.db.read() as connection:
             return list((await connection.execute(select(found))).all())
@@ -214,7 +217,6 @@ async def test_series_made_in_a_transaction_that_failed_are_not_believed(log: Lo
     async with log.db.write() as connection:
         await connection.exec_driver_sql("ALTER TABLE event RENAME TO elsewhere")
     await log.take(Lane.BILLING, 2, energy(2, "2"), Event("note", "s", 1, {}))
-    assert await log.expander.expand_next()
     with pytest.raises(Exception, match="no such table"):
         await log.expander.expand_next()
     async with log.db.write() as connection:

@@ -10,6 +10,7 @@ from central_server import schema
 from central_server.db import Database
 from central_server.telemetry.service import HistoryPoint, every_reading, history, latest_values
 from protocols.quantity import to_scaled
+from tests.central_server.blocks import put_reading
 
 MINUTE = 60_000
 
@@ -46,7 +47,8 @@ async def store(db: Database, reads: Iterable[tuple[int, str | None]], series_id
             }
         )
     async with db.write() as connection:
-        await connection.execute(insert(schema.reading), rows)
+        for row in rows:
+            await put_reading(connection, **row)
 
 
 async def test_the_last_values_are_exact_and_of_one_device_or_all(db: Database, series: int) -> None:
@@ -107,16 +109,14 @@ async def test_an_empty_history_is_empty(db: Database, series: int) -> None:
     assert [point async for point in every_reading(db, series, 0, MINUTE)] == []
 
 
-async def test_every_reading_comes_once_over_the_bounds_of_pages(
-    db: Database, series: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("central_server.telemetry.service._PAGE", 7)
-    reads = [(at // 3 * MINUTE, str(at)) for at in range(50)]
+async def test_every_reading_comes_once_over_the_bounds_of_days(db: Database, series: int) -> None:
+    hour = 60 * MINUTE
+    reads = [(at // 3 * 5 * hour, str(at)) for at in range(50)]
     await store(db, reads)
-    await store(db, [(MINUTE, "77")], series_id=2)
-    found = [point async for point in every_reading(db, series, MINUTE, 15 * MINUTE)]
+    await store(db, [(hour, "77")], series_id=2)
+    found = [point async for point in every_reading(db, series, 5 * hour, 75 * hour)]
     assert [(point.at, str(point.value)) for point in found] == [
-        read for read in reads if MINUTE <= read[0] < 15 * MINUTE
+        read for read in reads if 5 * hour <= read[0] < 75 * hour
     ]
 
 

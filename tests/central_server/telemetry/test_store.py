@@ -7,7 +7,7 @@ from sqlalchemy.dialects import sqlite
 
 from central_server.live import Hub
 from central_server.sync.service import authenticate, take_batch
-from central_server.telemetry import store
+from central_server.telemetry import block_store, store
 from central_server.telemetry.expansion import Expander
 from central_server.telemetry.service import history, latest_values
 from protocols.sync import Reading
@@ -89,13 +89,11 @@ async def plan_of(lake: Lake, ask: Any) -> list[str]:
 
 
 async def test_what_waits_is_found_by_an_index_and_not_by_reading_the_log(lake: Lake) -> None:
-    plan = await plan_of(lake, store.next_batch)
+    plan = await plan_of(lake, lambda listening: store.pending_batches(listening, 8))
     assert any("ix_batch_pending" in step for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan
 
 
 async def test_a_chart_reads_its_own_stretch_of_its_own_series_only(lake: Lake) -> None:
-    plan = await plan_of(lake, lambda listening: store.thinned(listening, 1, 0, DAY, MINUTE))
-    asked = [step.rpartition("(")[2] for step in plan if "ix_reading_series_id_taken_at" in step]
-    assert asked == ["series_id=? AND taken_at=?)", "series_id=? AND taken_at>? AND taken_at<?)"], plan
-    assert not any(step.startswith("SCAN reading") for step in plan), plan
+    plan = await plan_of(lake, lambda listening: block_store.bodies(listening, 1, 0, 2))
+    assert plan == ["SEARCH block USING PRIMARY KEY (series_id=? AND day>? AND day<?)"]
