@@ -7,6 +7,7 @@ them to do.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -34,6 +35,8 @@ log = logging.getLogger("central.expansion")
 
 _RETRY_S = 5.0
 _LOOK_S = 10.0
+# Gateways that come all at once deliver without a pause; after one second of rest the next burst begins.
+_PAUSE_S, _BURST_S, _QUIET_S = 0.02, 2.0, 1.0
 _TOGETHER = 8  # batches; more would keep the door waiting for the database
 # The database is away or full: not the batch's fault, and worth another try.
 _PASSING = (OperationalError, InterfaceError)
@@ -47,10 +50,15 @@ class Expander:
         self._hub = hub
         self._now = now
         self._wake = asyncio.Event()
+        self._woken_at = self._burst_since = -_BURST_S
         self._known: dict[int, dict[Series, SeriesKey]] = {}
 
     def wake(self) -> None:
         """Say that the log has grown."""
+        now = time.monotonic()
+        if now - self._woken_at > _QUIET_S:
+            self._burst_since = now
+        self._woken_at = now
         self._wake.set()
 
     async def run(self) -> None:
@@ -70,6 +78,7 @@ class Expander:
 
     async def expand_next(self) -> bool:
         """Expand the next batches; False if there are none."""
+        await self._let_in()
         async with self._db.read() as connection:
             pending = await store.pending_batches(connection, _TOGETHER)
             if not pending:
@@ -79,6 +88,17 @@ class Expander:
             if await self._expand_safely(group, names) and group is pending:
                 break
         return True
+
+    async def _let_in(self) -> None:
+        """Leave the time to the door while gateways come back with what they have kept: first the Ack, then this.
+
+        Not for alarms, and not for long.
+        """
+        while time.monotonic() - self._woken_at < _PAUSE_S and time.monotonic() - self._burst_since < _BURST_S:
+            async with self._db.read() as connection:
+                if await store.has_urgent(connection):
+                    return
+            await asyncio.sleep(_PAUSE_S)
 
     async def _expand_safely(self, group: list[PendingBatch], names: Mapping[int, Series]) -> bool:
         """Expand batches, all or none; one that cannot be expanded by itself is set aside."""
@@ -115,6 +135,8 @@ class Expander:
                 if pending.is_expanded:
                     continue
                 _keep_newest(newest, found.columns, keys, pending.id)
+                for each in found.refused:
+                    await quarantine.note(connection, gateway_id, pending.id, *each)
                 await store.add_events(connection, gateway_id, pending.id, found.events)
                 for _, event in found.events:
                     if await alarm_store.apply_event(connection, gateway_id, edge_id, event):

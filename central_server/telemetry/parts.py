@@ -9,16 +9,21 @@ from typing import Any
 
 from central_server.telemetry.block import Block, merged, pack
 from central_server.telemetry.block_store import DAY_MS
+from central_server.telemetry.sieve import Refused, sifted
 from central_server.telemetry.store import SeriesKey
 from protocols.sync import Event, Series, SeriesColumn, decode_columns
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What counts of a batch: readings as columns and events with their numbers, both stamped right."""
+    """What counts of a batch: readings as columns and events with their numbers, both stamped right.
+
+    Shape: ``refused`` are readings that no table can take.
+    """
 
     columns: list[SeriesColumn]
     events: list[tuple[int, Event]]
+    refused: list[Refused]
 
 
 def open_batch(body: bytes, from_seq: int, names: Mapping[int, Series]) -> Opened:
@@ -29,9 +34,8 @@ def open_batch(body: bytes, from_seq: int, names: Mapping[int, Series]) -> Opene
     header, columns, events = decode_columns(body, names)
     if from_seq > header.first_seq:
         columns = [_above(column, from_seq) for column in columns]
-    return Opened(
-        [column for column in columns if len(column.seqs)], [(seq, event) for seq, event in events if seq >= from_seq]
-    )
+    kept, refused = sifted(column for column in columns if len(column.seqs))
+    return Opened(kept, [(seq, event) for seq, event in events if seq >= from_seq], refused)
 
 
 def _above(column: SeriesColumn, from_seq: int) -> SeriesColumn:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.schema import batch, device, event, gateway, latest, series
-from protocols.sync import Event, Series
+from protocols.sync import Event, Lane, Series
 
 _AHEAD_MS = 5 * 60 * 1000  # a clock further ahead than this is wrong
 
@@ -25,6 +25,7 @@ class PendingBatch(NamedTuple):
     epoch: int
     from_seq: int
     body: bytes
+    lane: int
     is_expanded: bool  # its events were taken in before, only its readings are to be packed
 
 
@@ -62,7 +63,7 @@ async def pending_batches(connection: AsyncConnection, limit: int) -> list[Pendi
     own = batch.c
     query = (
         select(own.id, own.gateway_id, gateway.c.edge_id, gateway.c.site_id, own.epoch, own.from_seq, own.body)
-        .add_columns(own.expanded_at.is_not(None), own.lane)
+        .add_columns(own.lane, own.expanded_at.is_not(None))
         .join(gateway, gateway.c.id == own.gateway_id)
         .where(own.packed_at.is_(None), own.error.is_(None))
         .order_by(own.lane, own.id)
@@ -72,9 +73,16 @@ async def pending_batches(connection: AsyncConnection, limit: int) -> list[Pendi
         return []
     same = (own.lane == first.lane, own.gateway_id == first.gateway_id, own.epoch == first.epoch)
     return [
-        PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6], bool(row[7]))
+        PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6], row[7], bool(row[8]))
         for row in await connection.execute(query.where(*same).limit(limit))
     ]
+
+
+async def has_urgent(connection: AsyncConnection) -> bool:
+    """Tell whether an alarm or a result waits to be expanded."""
+    own = batch.c
+    query = select(own.id).where(own.packed_at.is_(None), own.error.is_(None), own.lane <= int(Lane.CONTROL)).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def mark_expanded(connection: AsyncConnection, batch_id: int, at: int) -> bool:
