@@ -8,8 +8,10 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,10 +23,12 @@ from central_server.admin import views as admin
 from central_server.billing import views as billing
 from central_server.commands import views as commands
 from central_server.config import Config, Door
+from central_server.crypto import vault_of
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
 from central_server.devices.service import GatewayWatch
 from central_server.errors import Busy, UsageError
+from central_server.gaps import views as gaps
 from central_server.inspection import jobs as inspection_jobs
 from central_server.inspection import views as inspection
 from central_server.lifts import views as lifts
@@ -39,7 +43,9 @@ from central_server.records import views as records
 from central_server.reports import views as reports
 from central_server.sync import views as sync
 from central_server.sync.authority import SERVER_DAYS, Authority, load_authority, renew_server, server_context
+from central_server.sync.broker import broker_tls
 from central_server.sync.down import DOWN
+from central_server.sync.mqtt import Ingester
 from central_server.telemetry import compaction
 from central_server.visitors import jobs as visitor_jobs
 from central_server.visitors import views as visitors
@@ -90,6 +96,7 @@ def routes() -> list[Route]:
         *admin.routes(),
         *access.routes(),
         *lifts.routes(),
+        *gaps.routes(),
         *commands.routes(),
         *billing.routes(),
         *workorders.routes(),
@@ -178,8 +185,34 @@ async def serve(config: Config, db: Database) -> None:
             host, port = await _listen(stack, door, config, config.door.host, config.door.port, context)
             log.info("gateways are let in at https://%s:%d/", host, port)
             stack.push_async_callback(_stop, asyncio.create_task(_renew(config.door, authority, context)))
+            if config.broker is not None:
+                stack.push_async_callback(_stop, asyncio.create_task(new_ingester(door, config.broker).run()))
         await stop.wait()
         log.info("stopping")
+
+
+def new_ingester(door: web.Application, url: str) -> Ingester:
+    """Make what takes the gateways' requests from a broker and works on them as their own door does."""
+    key = Ed25519PrivateKey.from_private_bytes(vault_of(door[DB].engine.dialect).command_seed)
+    tls = partial(broker_tls, url, door[sync.AUTHORITY])
+    return Ingester(door, url, tls, key.sign)
+
+
+async def ingest(config: Config, db: Database) -> None:
+    """Take from the broker only, beside a server that serves, until SIGTERM or SIGINT. Raises: UsageError."""
+    if config.door is None or config.broker is None:
+        text = "There is no broker in {file}. Add [mqtt] with its url, such as mqtts://broker.example:8883."
+        raise UsageError("no_broker", text, file=str(config.file))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = build_app(config, db)
+    door = build_door(app, load_authority(config.door.authority, datetime.now(UTC)))
+    tasks = [asyncio.create_task(new_ingester(door, config.broker).run())]
+    tasks += [asyncio.create_task(app[sync.SNAPSHOTS].run())]
+    await stop.wait()
+    for task in tasks:
+        await _stop(task)
 
 
 async def _listen(

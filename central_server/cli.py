@@ -30,6 +30,7 @@ from central_server.records.service import import_records
 from central_server.records.source import open_source
 from central_server.reports.commands import kpi
 from central_server.sync.authority import load_authority
+from central_server.sync.broker_commands import mqtt_app
 from central_server.sync.commands import sync_app
 from central_server.sync.enrolment import new_code
 
@@ -45,6 +46,7 @@ app.add_typer(bill_app, name="bill")
 app.add_typer(audit_app, name="audit")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(sync_app, name="sync")
+app.add_typer(mqtt_app, name="mqtt")
 app.command("kpi")(kpi)
 
 

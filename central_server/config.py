@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -17,7 +18,7 @@ PLACES = (Path("central.toml"), Path("/etc/gatehouse/central.toml"))
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings in force; ``database`` is an address with an absolute path, as is ``key_file``."""
+    """Settings in force; ``database`` is an address with an absolute path, as is ``key_file``; ``broker`` is one of MQTT."""
 
     file: Path
     host: str
@@ -27,6 +28,7 @@ class Config:
     zone: str
     key_file: Path
     door: "Door | None" = None
+    broker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,19 @@ def _database_url(text: str) -> str:
     return text
 
 
+def _broker_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("mqtt", "mqtts") or parts.path not in ("", "/") or parts.username is not None:
+        raise ValueError(f"'{text}' is not a broker's address; write it as mqtts://broker.example:8883")
+    if parts.scheme == "mqtt" and not is_loopback(host):
+        raise ValueError(f"'{host}' is another machine, and nothing goes there in clear; write mqtts://{host}:8883")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class _Central(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -90,17 +105,25 @@ class _Gateways(BaseModel):
     authority: Annotated[str, Field(min_length=1)] = "data/authority"
 
 
+class _Mqtt(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, AfterValidator(_broker_url)]
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     central: _Central = _Central()
     gateways: _Gateways | None = None
+    mqtt: _Mqtt | None = None
 
 
 _KNOWN = {
     "": list(_File.model_fields),
     "central": list(_Central.model_fields),
     "gateways": list(_Gateways.model_fields),
+    "mqtt": list(_Mqtt.model_fields),
 }
 
 
@@ -145,6 +168,9 @@ def load_config(path: Path) -> Config:
         read = _File.model_validate(document.data)
     except ValidationError as error:
         raise SettingsError(faults(document, error.errors(), _KNOWN)) from None
+    if read.mqtt is not None and read.gateways is None:
+        message, remedy = "gateways at a broker need certificates", "Add [gateways], by which they enrol."
+        raise SettingsError([document.fault(("mqtt", "url"), message, remedy)])
     central = read.central
     host, _, port = central.listen.rpartition(":")
     return Config(
@@ -156,6 +182,7 @@ def load_config(path: Path) -> Config:
         central.zone,
         (path.parent / central.key_file).resolve(),
         None if read.gateways is None else _door(read.gateways, path),
+        None if read.mqtt is None else read.mqtt.url,
     )
 
 

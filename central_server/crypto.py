@@ -33,13 +33,14 @@ _ATTRIBUTE = "gatehouse_vault"
 
 
 class Vault:
-    """What seals and opens; one key, of 32 random bytes."""
+    """What seals and opens; one key, of 32 random bytes, from which commands have their own as well."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != _KEY_BYTES:
             raise ValueError(f"a key has {_KEY_BYTES} bytes, not {len(key)}")
         self._sealing = AESGCM(hmac.digest(key, b"seal", "sha256"))
         self._finding = hmac.digest(key, b"find", "sha256")
+        self.command_seed = hmac.digest(key, b"command", "sha256")
         self._id = hashlib.sha256(key).digest()[:_ID_BYTES]
 
     @classmethod

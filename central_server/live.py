@@ -24,6 +24,7 @@ RIGHTS: Mapping[str, tuple[Right, ...]] = {
     "orders": (Right.ORDERS_SEE, Right.ORDERS_WORK, Right.HOME),
     "inspection": (Right.INSPECTION_SEE, Right.INSPECTION_WALK),
     "doors": (Right.DOORS_SEE,),
+    "commands": (Right.COMMANDS_SEE,),
     "lifts": (Right.LIFTS_SEE,),
     "visitors": (Right.VISITORS_SEE, Right.HOME),
     "notices": (Right.NOTICES_WRITE, Right.HOME),

@@ -30,8 +30,11 @@ class Right(StrEnum):
     ALARMS_ACKNOWLEDGE = "alarms.acknowledge"
     DEVICES_SEE = "devices.see"
     DEVICES_EDIT = "devices.edit"
+    DEVICES_ORDER = "devices.order"
+    COMMANDS_SEE = "commands.see"
     DOORS_SEE = "doors.see"
     DOORS_EDIT = "doors.edit"
+    DOORS_OPEN = "doors.open"
     LIFTS_SEE = "lifts.see"
     ORDERS_SEE = "orders.see"
     ORDERS_REPORT = "orders.report"
@@ -55,6 +58,8 @@ class Right(StrEnum):
     ACCOUNTS_SEE = "accounts.see"
     ACCOUNTS_EDIT = "accounts.edit"
     CODES_HAND_OVER = "codes.hand_over"
+    QUARANTINE_SEE = "quarantine.see"
+    QUARANTINE_SETTLE = "quarantine.settle"
     AUDIT_SEE = "audit.see"
     HOME = "home"  # a resident's own pages
 
@@ -70,8 +75,11 @@ GRANTS: dict[Right, frozenset[Role]] = {
     Right.ALARMS_ACKNOWLEDGE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _GUARD, _ENGINEER}),
     Right.DEVICES_SEE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _CLERK, _ENGINEER, _TECHNICIAN, _AUDITOR}),
     Right.DEVICES_EDIT: frozenset({_ADMINISTRATOR, _ENGINEER}),
+    Right.DEVICES_ORDER: frozenset({_MANAGER, _CONTROL, _ENGINEER}),
+    Right.COMMANDS_SEE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _GUARD, _ENGINEER, _AUDITOR}),
     Right.DOORS_SEE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _GUARD, _ENGINEER, _AUDITOR}),
     Right.DOORS_EDIT: frozenset({_ADMINISTRATOR, _MANAGER}),
+    Right.DOORS_OPEN: frozenset({_MANAGER, _CONTROL, _GUARD}),
     Right.LIFTS_SEE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _GUARD, _ENGINEER, _TECHNICIAN, _AUDITOR}),
     Right.ORDERS_SEE: frozenset({_ADMINISTRATOR, _MANAGER, _CONTROL, _CLERK, _ENGINEER, _AUDITOR}),
     Right.ORDERS_REPORT: frozenset(
@@ -97,6 +105,8 @@ GRANTS: dict[Right, frozenset[Role]] = {
     Right.ACCOUNTS_SEE: frozenset({_ADMINISTRATOR, _AUDITOR}),
     Right.ACCOUNTS_EDIT: frozenset({_ADMINISTRATOR}),
     Right.CODES_HAND_OVER: frozenset({_ADMINISTRATOR, _MANAGER, _CLERK}),
+    Right.QUARANTINE_SEE: frozenset({_ADMINISTRATOR, _CONTROL, _ENGINEER, _AUDITOR}),
+    Right.QUARANTINE_SETTLE: frozenset({_ADMINISTRATOR, _CONTROL}),
     Right.AUDIT_SEE: frozenset({_ADMINISTRATOR, _AUDITOR}),
     Right.HOME: frozenset({Role.RESIDENT}),
 }

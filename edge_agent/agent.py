@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -15,22 +16,29 @@ from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
 from drivers.profile import Profile
 from edge_agent.certificate import Certificate
+from edge_agent.command_key import load_command_key
+from edge_agent.commanding import Commander
 from edge_agent.config import Device, Settings, Uplink
 from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import Credential, Secret, read_secret
 from edge_agent.door import DoorKeeper, NotOpened
+from edge_agent.downlink import Downlink
 from edge_agent.gap_repair import GapRepair
-from edge_agent.identity import load_signer
+from edge_agent.identity import Signer, load_signer
+from edge_agent.incident import CONDITIONS, incident_json
 from edge_agent.io_watch import IoKeeper
 from edge_agent.lift import LiftKeeper
 from edge_agent.live import new_live, value_json
+from edge_agent.mqtt_link import MqttTransport
+from edge_agent.orderable import orderable
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
 from edge_agent.sync import Policy
-from edge_agent.uplink import UplinkClient
+from edge_agent.transport import Transport
+from edge_agent.uplink import TIMEOUT_S, UplinkClient
 from edge_agent.workbench import Workbench
 from protocols.sync import Lane
 
@@ -54,18 +62,33 @@ class Agent:
         self._doors: dict[str, DoorKeeper] = {}
         self._workbench = Workbench(self._recorder)
         self._rules = RuleKeeper(settings.data, settings.edge_id)
+        self._incident: dict[str, Any] | None = None
         self._uplink: UplinkClient | None = None
+        self._downlink: Downlink | None = None
+        self._commander: Commander | None = None
         if settings.uplink is not None:
+            credential, signer = _credential(settings, settings.uplink), load_signer(settings.data)
+            if not settings.uplink.is_mqtt:  # commands come by the centre's own door only
+                self._downlink = Downlink(settings.uplink.url, credential, signer.public)
+                self._commander = self._new_commander(self._downlink)
             self._uplink = UplinkClient(
                 settings.uplink.url,
-                _credential(settings, settings.uplink),
+                credential,
                 store,
                 self.status,
-                load_signer(settings.data),
+                signer,
                 policy=policy,
                 rules=self._rules,
                 refused=self._rules_refused,
+                transport=_by_mqtt(settings, settings.uplink, credential, signer),
             )
+
+    def _new_commander(self, link: Downlink) -> Commander:
+        edge_id, data = self.settings.edge_id, self.settings.data
+        commander = Commander(edge_id, data, self._store, self._drivers, self._doors, link.centre, link.send)
+        link.on("hello", commander.greeted)
+        link.on("command", commander.ordered)
+        return commander
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -77,12 +100,14 @@ class Agent:
                 "read": self._answer_read,
                 "doors": self._answer_doors,
                 "door": self._answer_door,
+                "put-back": self._answer_put_back,
                 "guard": self._answer_guard,
                 **self._workbench.handlers,
             },
             self._workbench.streams,
         )
         await self._recorder.started(VERSION)
+        await self._tell_incidents()
         self._gaps.load()
         await self._load_rules()
         await control.open()
@@ -92,6 +117,9 @@ class Agent:
                     self._start_bus(tasks, line)
                 if self._uplink is not None:
                     tasks.create_task(self._uplink.run(), name="uplink")
+                if self._commander is not None and self._downlink is not None:
+                    tasks.create_task(self._commander.run(), name="commands")
+                    tasks.create_task(self._downlink.run(), name="downlink")
                 log.info("ready: %d devices on %d buses", len(self._live), len(self._pollers))
         finally:
             await control.close()
@@ -117,6 +145,20 @@ class Agent:
                 door = DoorKeeper(devices[key], driver, self._rules, self._recorder, self.settings.edge_id)
                 self._doors[key] = door
                 tasks.create_task(door.run(), name=f"door {key}")
+
+    async def _tell_incidents(self) -> None:
+        """Raise an alarm for what has befallen the store since it was last told of."""
+        try:
+            found = await self._store.incidents()
+            for incident in found:
+                if not incident.is_told:
+                    subject, condition = f"gateway:{self.settings.edge_id}", CONDITIONS[incident.kind]
+                    await self._recorder.alarm(subject, condition, is_on=True, detail=incident.detail)
+            await self._store.tell_incidents()
+        except StoreError as error:
+            log.error("what has befallen the store cannot be told: %s", error)
+            return
+        self._incident = incident_json(found)
 
     async def _load_rules(self) -> None:
         reason: str | None = None
@@ -145,13 +187,33 @@ class Agent:
             "uptime_s": round(now - self._started, 1),
             "version": VERSION,
             "clock": {"ok": offset is None or abs(offset) < 5_000, "offset_ms": offset},
-            "store": {"ok": self._recorder.error is None, "error": self._recorder.error},
+            "store": {
+                "ok": self._recorder.error is None,
+                "error": self._recorder.error,
+                "incident": self._incident,
+            },
             "lanes": lanes_json(self._store.lanes()),
             "uplink": no_uplink("none") if uplink is None else uplink.state().as_json(),
+            "downlink": no_downlink("none") if self._downlink is None else self._downlink.as_json(),
             "access": self._rules.as_json(),
             "buses": [poller.as_json() for poller in self._pollers],
-            "devices": [live.as_json(now) for live in self._live.values()],
+            "devices": [
+                {**live.as_json(now), "commands": self._orderable(live.device)} for live in self._live.values()
+            ],
         }
+
+    def _orderable(self, device: Device) -> list[dict[str, Any]]:
+        """List what may be ordered of a device from afar; nothing where there is no centre to do so."""
+        is_door = isinstance(self._drivers.get(device.id), Door)
+        return [] if self._commander is None else orderable(device.profile, is_door=is_door)
+
+    async def _answer_put_back(self, question: Mapping[str, Any]) -> Any:
+        seq = question.get("seq")
+        try:
+            await self._store.put_back(seq if type(seq) is int else None)
+        except StoreError as error:
+            raise ControlError(str(error)) from None
+        return {"ok": True}
 
     async def _answer_status(self, _question: Mapping[str, Any]) -> Any:
         return self.status()
@@ -213,6 +275,14 @@ async def read_device(driver: Driver, profile: Profile, points: Collection[str] 
     return {"values": [value_json(value, states[value.point]) for value in values], "error": reason}
 
 
+def _by_mqtt(settings: Settings, uplink: Uplink, credential: Credential, signer: Signer) -> Transport | None:
+    """Go through a broker where the address is one's. Raises: UplinkError."""
+    if not uplink.is_mqtt:
+        return None
+    centre_key = partial(load_command_key, settings.data)
+    return MqttTransport(uplink.url, settings.edge_id, credential, signer, centre_key, TIMEOUT_S)
+
+
 def _credential(settings: Settings, uplink: Uplink) -> Credential:
     """Choose how the centre knows this gateway. Raises: UplinkError."""
     if uplink.secret_file is None:
@@ -227,6 +297,11 @@ def _is_lift(device: Device) -> bool:
 def no_uplink(state: str) -> dict[str, Any]:
     """Describe a link that is not there as ``edge status`` does."""
     return {"state": state, "last_ack_at": None, "retry_in_s": None, "error": None}
+
+
+def no_downlink(state: str) -> dict[str, Any]:
+    """Describe a way down that is not there as ``edge status`` does."""
+    return {"state": state, "error": None}
 
 
 def probe_cost_s(line: BusSettings) -> float:
@@ -263,14 +338,34 @@ async def run_agent(settings: Settings) -> None:
     except OSError as error:
         reason = f"the data folder cannot be made ({error.strerror})"
         raise StoreError(f"{settings.data}: {reason}. Choose another [edge] data, or make room for it.") from None
-    async with await Store.open(settings.store_path, settings.edge_id) as store:
-        agent = Agent(settings, store)
-        running = asyncio.current_task()
-        assert running is not None
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, running.cancel)
-        try:
-            await agent.run()
-        except asyncio.CancelledError:
-            log.info("stopped")
+    running = asyncio.current_task()
+    assert running is not None
+    is_stopped = False
+    while not is_stopped:
+        async with await Store.open(settings.store_path, settings.edge_id) as store:
+            agent = Agent(settings, store)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, running.cancel)
+            try:
+                is_stopped = await _run_until_damaged(agent, store)
+            except asyncio.CancelledError:
+                log.info("stopped")
+                return
+
+
+async def _run_until_damaged(agent: Agent, store: Store) -> bool:
+    """Run a gateway; False where it has to begin again because its store is damaged: that is salvaged then."""
+    work = asyncio.create_task(agent.run())
+    watch = asyncio.create_task(store.damaged.wait())
+    try:
+        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+        if work.done() or not watch.done():
+            await work
+            return True
+        log.error("the store is damaged; the gateway begins again with what can be saved of it")
+        return False
+    finally:
+        for task in (work, watch):
+            task.cancel()
+        await asyncio.wait((work, watch))

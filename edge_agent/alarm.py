@@ -14,6 +14,8 @@ PRIORITIES = {
     "bus_down": 1,
     "device_offline": 2,
     "store_failing": 1,
+    "store_damaged": 1,
+    "store_copied": 2,
     "reading_suspect": 2,
     "rules_refused": 2,
     "door_forced": 1,

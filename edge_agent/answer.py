@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from protocols.errors import ChecksumMismatch, Unsupported
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_WAIT_S = 600  # a Retry-After of a year would be a centre that is gone for good
 
@@ -17,17 +19,20 @@ _LONGEST_WAIT_S = 600  # a Retry-After of a year would be a centre that is gone 
 class Acked:
     """The centre holds this lane up to ``mark``; ``head`` is the digest of the batch that ends there, "" if not told.
 
-    Shape: ``names`` is up to which number it knows the store's series, None if not told.
+    Shape: ``names`` is up to which number it knows the store's series, ``window`` how many records it
+    takes to a batch, each None if not told; ``wait_s`` is for how long it wants no more of a backlog.
     """
 
     mark: int
     head: str = ""
     names: int | None = None
+    window: int | None = None
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The centre took the status.
+    """The centre took the status, or a snapshot; of these it wants no other before ``wait_s``.
 
     Shape: ``rules_version`` is that of the access rules it has for this gateway, None for none.
 
@@ -36,6 +41,7 @@ class Heard:
 
     server_time: int
     rules_version: int | None = None
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,13 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """The centre does not take this lane as things stand, whatever the single records are."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The centre does not want this gateway."""
 
@@ -86,7 +99,7 @@ class Unreachable:
     reason: str
 
 
-Answer = Acked | Heard | Gap | Unnamed | TooLarge | Broken | Refused | Busy | Unreachable
+Answer = Acked | Heard | Gap | Unnamed | TooLarge | Broken | Disputed | Refused | Busy | Unreachable
 
 
 def read_batch_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
@@ -96,6 +109,11 @@ def read_batch_answer(status: int, retry_after: str | None, body: bytes) -> Answ
 
 def read_status_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     """Read the answer to a status."""
+    return _read(status, retry_after, body, "server_time")
+
+
+def read_live_answer(status: int, retry_after: str | None, body: bytes) -> Answer:
+    """Read the answer to a snapshot of the newest values."""
     return _read(status, retry_after, body, "server_time")
 
 
@@ -112,10 +130,12 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
             return Acked(
                 number,
                 head if isinstance(head, str) and _DIGEST.fullmatch(head) else "",
-                names if type(names) is int and names >= 0 else None,
+                _count(names),
+                _count(document.get("window")),
+                _wait(document.get("retry_after")),
             )
         version = document.get("rules_version")
-        return Heard(number, version if type(version) is int else None)
+        return Heard(number, version if type(version) is int else None, _wait(document.get("retry_after")))
     if status == 413:
         return TooLarge()
     error = document.get("error")
@@ -132,12 +152,26 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
         return Unnamed(have)
     if status in (401, 403):
         return Refused(reason)
-    if 400 <= status < 500:
+    kind = fields.get("kind") if isinstance(fields, dict) else None
+    if status == 400 and (key in _CUT_KEYS or kind == ChecksumMismatch.kind):
+        return Unreachable(f"the bytes were cut or changed on their way to the centre: {reason}")
+    if status == 400 and kind != Unsupported.kind:
         return Broken(reason)
+    if 400 <= status < 500:
+        return Disputed(reason)
     return Unreachable(f"the centre failed: HTTP {status}, {reason}")
 
 
+_CUT_KEYS = frozenset({"sync_slow_body", "sync_broken_body"})
 _NOT_OURS = "Check [uplink] url, and whether the network asks for a sign-in."
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _wait(value: Any) -> float:
+    return float(min(value, _LONGEST_WAIT_S)) if type(value) in (int, float) and value > 0 else 0.0
 
 
 def _object(body: bytes) -> dict[str, Any]:

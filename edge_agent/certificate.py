@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import aiohttp
-
 from edge_agent.credential import UplinkError
 from edge_agent.enrolment import renew
 from edge_agent.identity import load_identity, tls_file
+from edge_agent.transport import Link
 
 _AGAIN_S = 3600.0  # a centre that renews nothing today is asked a thousand times before the end
 
@@ -53,7 +52,7 @@ class Certificate:
             return None
         return found.st_ino, found.st_mtime_ns
 
-    async def renew(self, session: aiohttp.ClientSession) -> None:
+    async def renew(self, link: Link) -> None:
         """Renew it where it is time.
 
         Raises: UplinkError; it is tried again in an hour.
@@ -63,4 +62,4 @@ class Certificate:
         self._again_at = time.monotonic() + _AGAIN_S
         identity = load_identity(self._data, self._edge_id)
         if identity is not None and identity.is_due(self._now()):
-            await renew(session, self._data, self._edge_id)
+            await renew(link, self._data, self._edge_id)

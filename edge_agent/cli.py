@@ -12,6 +12,7 @@ from edge_agent.commands.commission import commission
 from edge_agent.commands.decode import decode
 from edge_agent.commands.doctor import doctor
 from edge_agent.commands.enrol import enroll
+from edge_agent.commands.gaps import gaps
 from edge_agent.commands.order import guess_order
 from edge_agent.commands.probe import probe
 from edge_agent.commands.replay import replay
@@ -28,6 +29,7 @@ app.command("read")(service.read)
 app.command("watch")(watch)
 app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
+app.command("gaps")(gaps)
 app.command("scan")(scan)
 app.command("probe")(probe)
 # A number may be negative and is no option then.

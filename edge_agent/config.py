@@ -37,6 +37,10 @@ class Uplink:
     url: str
     secret_file: Path | None
 
+    @property
+    def is_mqtt(self) -> bool:
+        return self.url.startswith("mqtt")
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -114,6 +118,7 @@ class _Edge(_Table):
 
 class _Uplink(_Table):
     url: str
+    transport: Literal["https", "mqtt"] | None = None
     secret_file: str | None = None
 
 
@@ -341,16 +346,20 @@ def _lint_uplink(document: Document, read: _File) -> Iterator[Fault]:
     if read.uplink is None:
         return
     try:
-        is_tls = check_url(read.uplink.url).startswith("https:")
+        scheme = check_url(read.uplink.url).partition(":")[0]
     except UplinkError as error:
         yield document.fault(("uplink", "url"), str(error).removeprefix("[uplink] ").rstrip("."))
         return
-    if not is_tls and read.uplink.secret_file is None:
+    is_mqtt, is_plain = scheme.startswith("mqtt"), scheme == "http"
+    if read.uplink.transport is not None and (read.uplink.transport == "mqtt") != is_mqtt:
+        message = f"the address begins with {scheme}"
+        yield document.fault(("uplink", "transport"), message, "Leave 'transport' out: the address says it.")
+    if is_plain and read.uplink.secret_file is None:
         message = "a centre on this machine knows the gateway by a secret"
         remedy = "Name the file that 'central edge invite' has written, or enrol by https."
         yield document.fault(("uplink", "secret_file"), message, remedy)
-    if is_tls and read.uplink.secret_file is not None:
-        message = "by https the centre knows the gateway by its certificate"
+    if not is_plain and read.uplink.secret_file is not None:
+        message = f"by {scheme} the centre knows the gateway by its certificate"
         yield document.fault(("uplink", "secret_file"), message, "Remove it; 'edge enroll' makes the certificate.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-import aiohttp
+from edge_agent.transport import Link
 
 _LONGEST_SECRET = 1024
 
@@ -32,10 +32,14 @@ def check_url(url: str) -> str:
         raise UplinkError(
             f"[uplink] url '{url}' is not an address: {error}. Write it as http://127.0.0.1:8470"
         ) from None
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https", "mqtt", "mqtts") or not host:
         raise UplinkError(f"[uplink] url '{url}' is not an http address. Write it as http://127.0.0.1:8470")
     if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
         raise UplinkError(f"[uplink] url '{url}' has more than a host and a port. Write it as http://127.0.0.1:8470")
+    if parts.scheme == "mqtt" and not _is_loopback(host):
+        raise UplinkError(
+            f"[uplink] url: '{host}' is another machine, and nothing goes there in clear. Write mqtts://{host}:8883"
+        )
     if parts.scheme == "http" and not _is_loopback(host):
         raise UplinkError(
             f"[uplink] url: '{host}' is another machine, and nothing goes there in clear. Write the address that the "
@@ -94,7 +98,7 @@ class Credential(Protocol):
     def generation(self) -> object:
         """Give something that changes when a new connection would show another credential."""
 
-    async def renew(self, session: aiohttp.ClientSession) -> None:
+    async def renew(self, link: Link) -> None:
         """Renew what is near its end. Raises: UplinkError."""
 
 
@@ -110,5 +114,5 @@ class Secret:
     def generation(self) -> object:
         return None
 
-    async def renew(self, session: aiohttp.ClientSession) -> None:
+    async def renew(self, link: Link) -> None:
         return

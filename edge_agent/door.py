@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from drivers.base import CardBell, CardRead, Door, DoorStatus, Feedback
-from drivers.errors import BusDown, DeviceError, DriverError
+from drivers.errors import BusDown, DeviceError, DeviceOffline, DriverError
 from edge_agent.access import Decision, decide
 from edge_agent.config import Device
 from edge_agent.door_alarm import DoorWatch, look
@@ -40,7 +40,11 @@ _OPEN_WITHIN_S = 5.0  # from the card to the relay; later nobody stands there an
 
 
 class NotOpened(Exception):
-    """The door stays as it is; the sentence says why."""
+    """The door was not opened as far as is known; the sentence says why, ``may_be_open`` where nobody answered."""
+
+    def __init__(self, reason: str, *, may_be_open: bool = False) -> None:
+        super().__init__(reason)
+        self.may_be_open = may_be_open
 
 
 class DoorKeeper:
@@ -125,15 +129,15 @@ class DoorKeeper:
             log.error("%s: the store has hung for so long that a record is lost", self.device.id)
 
     async def open_locally(self, by: str) -> dict[str, Any]:
-        """Open the door for the engineer at the gateway; gives the decision.
+        """Open the door for the engineer at the gateway, or whom the centre has named; gives the decision.
 
         Raises: NotOpened.
         """
         event = self._event(Decision(True, "granted"), secrets.token_hex(4), by=by)
         if not await self._commit(event):
             raise NotOpened("the decision could not be stored, so the door stays shut; see 'edge status'")
-        if (reason := await self._open(event, self._rule().pulse_ms)) is not None:
-            raise NotOpened(reason)
+        if (error := await self._open(event, self._rule().pulse_ms)) is not None:
+            raise NotOpened(error.reason, may_be_open=isinstance(error, DeviceOffline | BusDown))
         return event.body
 
     def as_json(self) -> dict[str, Any]:
@@ -255,14 +259,14 @@ class DoorKeeper:
         self._note(event)
         return True
 
-    async def _open(self, event: Event, pulse_ms: int) -> str | None:
+    async def _open(self, event: Event, pulse_ms: int) -> DriverError | None:
         """Pulse the relay; gives why it did not, recorded, if it did not."""
         self._released_until = time.monotonic() + pulse_ms / 1000
         try:
             await self._driver.open_door(pulse_ms)
         except DriverError as error:
             self._not_opened(event, error.reason)
-            return error.reason
+            return error
         self._released_until = time.monotonic() + pulse_ms / 1000
         return None
 

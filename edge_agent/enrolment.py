@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from edge_agent.command_key import keep_command_key
 from edge_agent.credential import UplinkError
 from edge_agent.identity import keep_certificate, load_signer, pending_request, trusting
+from edge_agent.transport import Link, Silence
+from protocols.command import is_command_key
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW, Code, read_code
 from protocols.errors import ProtocolError
 
@@ -42,16 +45,22 @@ async def enrol(url: str, code_text: str, data: Path, edge_id: str) -> None:
             f"The code is for gateway '{given_id}', and [edge] id here is '{edge_id}'. Correct the settings, or invite "
             f"'{edge_id}' at the centre."
         )
+    if is_command_key(key := answer.get("command_key")):  # the key before was perhaps another centre's
+        await asyncio.to_thread(keep_command_key, data, str(key))
     await asyncio.to_thread(keep_certificate, data, str(certificate), authority_pem)
 
 
-async def renew(session: aiohttp.ClientSession, data: Path, edge_id: str) -> None:
-    """Have the certificate renewed over a connection that the present one opened.
+async def renew(link: Link, data: Path, edge_id: str) -> None:
+    """Have the certificate renewed over a link that the present one opened.
 
     Raises: UplinkError.
     """
     request = await asyncio.to_thread(pending_request, data, edge_id)
-    answer = await _post(session, PATH_RENEW, {"request": request})
+    try:
+        reply = await link.post(PATH_RENEW, json.dumps({"request": request}).encode())
+    except Silence as error:
+        raise UplinkError(str(error)) from None
+    answer = _object(_checked(reply.status, reply.body))
     await asyncio.to_thread(keep_certificate, data, str(answer.get("certificate")), None)
 
 
@@ -92,7 +101,10 @@ async def _ask(base: str, path: str, told: dict[str, Any], context: ssl.SSLConte
 
 
 async def _post(session: aiohttp.ClientSession, path: str, told: dict[str, Any]) -> dict[str, Any]:
-    content = await _fetch(session, "POST", path, json=told)
+    return _object(await _fetch(session, "POST", path, json=told))
+
+
+def _object(content: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
@@ -119,8 +131,13 @@ async def _fetch(session: aiohttp.ClientSession, method: str, path: str, **more:
         raise UplinkError("The centre did not answer in time. Check the address and the network.") from None
     except (aiohttp.ClientError, OSError) as error:
         raise UplinkError(f"The centre cannot be reached: {error}. Check the address and the network.") from None
+    return _checked(status, bytes(content))
+
+
+def _checked(status: int, content: bytes) -> bytes:
+    """Give an answer's content. Raises: UplinkError for a refusal, in the centre's words."""
     if status == 200:
-        return bytes(content)
+        return content
     try:
         reason = str(json.loads(content)["error"]["message"])
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -13,6 +13,8 @@ from edge_agent.config import Device
 from edge_agent.guard import Believed, to_note
 from edge_agent.guard_keeper import GuardKeeper, Judged, Key
 from edge_agent.live import milliseconds
+from edge_agent.outage import outage_between, to_event
+from edge_agent.outage_log import last_reads
 from edge_agent.store import RecordRefused, Store, StoreError
 from protocols.quantity import Quality
 from protocols.sync import Event, Lane, Reading, Series
@@ -40,6 +42,8 @@ class Recorder:
         self._untold: list[Event] = []
         self._telling = asyncio.Lock()
         self._is_mute = False
+        self._reads: dict[str, int] = {}
+        self._works_since = _now_ms()
         self.gap_notes: dict[str, str] = {}
         self.error: str | None = None
         self.refused = 0
@@ -48,7 +52,9 @@ class Recorder:
         """Remember what the guard knew, and say that the gateway has started: any alarm raised before is void."""
         try:
             notes = await self._store.notes()
-            self._guard.load({key: note for key, note in notes.items() if key[1] != _GAP})
+            registers = {key: note for key, note in notes.items() if key[1] != _GAP}
+            self._guard.load(registers)
+            self._reads = last_reads(registers)
             self.gap_notes = {device: note for (device, point), note in notes.items() if point == _GAP}
         except StoreError as error:
             log.error("what the counter guard knew cannot be read: %s", error)
@@ -82,7 +88,29 @@ class Recorder:
         )
         lost = frozenset(reading.series.device for readings in refused for reading in readings)
         await self._tell(*self._guard.take({key: found for key, found in judged.items() if key[0] not in lost}))
+        await self._note_outages([(device, values) for device, values in answers if device.id not in lost])
         return [() if device.id in lost else told for (device, _), told in zip(answers, shown, strict=True)]
+
+    async def _note_outages(self, stored: Sequence[tuple[Device, Sequence[PointValue]]]) -> None:
+        """Tell where a meter was not read for a while, and why, now that it is read again."""
+        told: list[Event] = []
+        for device, values in stored:
+            registers = self._registers(device)
+            fresh = [
+                milliseconds(value.taken_at)
+                for value in values
+                if value.point in registers and value.quantity.quality is not Quality.FROZEN
+            ]
+            if not fresh:
+                continue
+            since, until = self._reads.get(device.id), max(fresh)
+            self._reads[device.id] = until
+            if since is not None and (
+                found := outage_between(device.id, since, until, device.period_s, self._works_since)
+            ):
+                told.append(to_event(found))
+        for event in told:
+            await self.commit(event, Lane.CONTROL)
 
     async def commit(self, event: Event, lane: Lane = Lane.SAFETY) -> bool:
         """Commit an event before it is acted on; False where it is not stored: then nothing may be done."""
@@ -162,6 +190,7 @@ class Recorder:
             return
         lost, self.error, self.refused = self.refused, None, 0
         log.warning("the store works again; %d records were not accepted meanwhile", lost)
+        self._works_since = _now_ms()
         self._note_failing(is_on=False, detail={"not_accepted": lost})
 
     def _note_failing(self, *, is_on: bool, detail: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from edge_agent.seal import seal_reading, seal_record
 from protocols.quantity import MANTISSA_LIMIT, Quality, from_scaled, to_scaled
 from protocols.record import Event, Lane, Reading, Record, Series
 
@@ -12,8 +13,8 @@ MAX_RAW_BYTES = 4096  # the longest frame of any bus here is far shorter
 MAX_EVENT_LEVELS = 32  # readers of JSON give up at depths of their own
 MAX_NAME_LENGTH = 200  # a batch full of names must stay far below its limit
 
-# lane, seq, series_id, at, mantissa, exponent, quality, raw, event
-Row = tuple[int, int, int | None, int, int | None, int | None, int | None, bytes | None, str | None]
+# lane, seq, series_id, at, mantissa, exponent, quality, raw, event, seal
+Row = tuple[int, int, int | None, int, int | None, int | None, int | None, bytes | None, str | None, int]
 # seq, device, point, unit, at, mantissa, exponent, quality, raw, event
 JoinedRow = tuple[int, str | None, str, str, int, int | None, int, int, bytes | None, str | None]
 
@@ -37,7 +38,8 @@ def to_rows(lane: Lane, first_seq: int, records: Sequence[Record], series_ids: M
     for seq, record in enumerate(records, first_seq):
         if isinstance(record, Event):
             _check_instant(record.at)
-            rows.append((number, seq, None, record.at, None, None, None, None, _event_text(record)))
+            row = (number, seq, None, record.at, None, None, None, None, _event_text(record))
+            rows.append((*row, seal_record(*row)))
             continue
         series, at, value, quality, raw = record
         if not -MANTISSA_LIMIT < at < MANTISSA_LIMIT:
@@ -51,7 +53,9 @@ def to_rows(lane: Lane, first_seq: int, records: Sequence[Record], series_ids: M
                 mantissa, exponent = to_scaled(value)
             except ValueError:
                 quality, raw = Quality.INVALID, str(value).encode()[:64]
-        rows.append((number, seq, series_ids[series], at, mantissa, exponent, int(quality), raw or None, None))
+        key, quality_code = series_ids[series], int(quality)
+        seal = seal_reading(number, seq, key, at, mantissa, exponent, quality_code, raw)
+        rows.append((number, seq, key, at, mantissa, exponent, quality_code, raw or None, None, seal))
     return rows
 
 

@@ -75,13 +75,15 @@ def newest_stamp(connection: sqlite3.Connection, stretches: Sequence[Stretch]) -
     if shift is None:
         return 0
     ends = connection.execute(
-        "SELECT r.at FROM lane AS l JOIN record AS r ON r.lane = l.lane AND r.seq = l.next_seq - 1"
+        "SELECT r.at FROM lane AS l CROSS JOIN record AS r ON r.lane = l.lane AND r.seq = l.next_seq - 1"
     )
     return max((row[0] + shift for row in ends), default=0)
 
 
 def clock_spans(stretches: Sequence[Stretch], lane: Lane, first_seq: int, last_seq: int) -> tuple[ClockSpan, ...]:
     """Give what a batch says of the clock in which its records were stamped."""
+    if not stretches:
+        return ()  # the first one of a store is about to be written
     starts = [stretch.first[lane] for stretch in stretches[1:]]
     return tuple(
         ClockSpan(max(stretch.first[lane], first_seq), stretch.span.boot, stretch.span.offset_ms, stretch.span.shift_ms)

@@ -7,10 +7,11 @@ backlog never delays a door decision.
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,12 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from edge_agent.clock import Span, first_span, next_span, proved, restamped
+from edge_agent.epochs import Leg, PastEpoch, current_leg, load_past
+from edge_agent.incident import Incident, mark_told, read_incidents
 from edge_agent.machine_clock import Clocks, look_at_clocks
+from edge_agent.newest import Newest
+from edge_agent.quarantine import hidden, put_back, set_aside
+from edge_agent.recovery import note_unsound, open_sound
 from edge_agent.reserve import RESERVE_BYTES, Reserve
 from edge_agent.row import RecordRefused, from_rows
 from edge_agent.span_log import add_stretch, clock_spans, load_stretches, newest_stamp, prove_stretches
@@ -29,7 +35,6 @@ from edge_agent.store_file import (
     StoreDamaged,
     StoreError,
     StoreFull,
-    connect,
     connect_reader,
     explained,
     load_identity,
@@ -40,7 +45,7 @@ from edge_agent.store_file import (
     select_records,
 )
 from edge_agent.writer import Ack, Append, Change, Writer
-from protocols.record import Lane, Record, Series
+from protocols.record import Event, Lane, Record, Series
 from protocols.sync import ClockSpan
 
 __all__ = [
@@ -57,6 +62,8 @@ __all__ = [
     "read_lanes",
 ]
 
+log = logging.getLogger("edge.store")
+
 GROUP_WINDOW_S = 0.1
 _LEAST_FREE_BYTES = 256 * 1024
 _ACK_RECORDS = 20_000
@@ -64,29 +71,49 @@ PEEK_BYTES = 1024 * 1024  # of raw bytes and events; keeps any batch far below i
 
 
 class Peek(NamedTuple):
-    """Records in sequence; the first one's number is ``first_seq``."""
+    """Records in sequence, those that follow ``first_seq`` - 1.
+
+    Shape: ``seqs`` are their numbers; it is empty where they follow each other from ``first_seq``.
+    """
 
     first_seq: int
     records: tuple[Record, ...]
     clocks: tuple[ClockSpan, ...] = ()
+    seqs: tuple[int, ...] = ()
+
+    def numbered(self) -> Iterator[tuple[int, Record]]:
+        """Give each record with its number."""
+        seqs = self.seqs or range(self.first_seq, self.first_seq + len(self.records))
+        return zip(seqs, self.records, strict=True)
 
 
 class Store:
     """One gateway's store; make it with ``await Store.open(...)``, close it or use ``async with``.
 
-    Shape: ``wakeup`` is set after every append, for the one task that sends.
+    Shape: ``wakeup`` is set after every append, for the one task that sends; ``damaged`` when the file turns
+    out to be: closed and opened again, the store is then salvaged.
     """
 
     def __init__(
-        self, path: Path, identity: Identity, writer: Writer, descriptor: int, span: Span, look: Callable[[], Clocks]
+        self,
+        path: Path,
+        identity: Identity,
+        writer: Writer,
+        descriptor: int,
+        span: Span,
+        look: Callable[[], Clocks],
+        past: Sequence[PastEpoch] = (),
     ) -> None:
         self.path = path
         self.edge_id = identity.edge_id
         self.epoch = identity.epoch
         self.wakeup = asyncio.Event()
+        self.newest = Newest()
         self._writer = writer
         self._span, self._span_before = span, span
         self._look = look
+        self._past = past
+        self.damaged = asyncio.Event()
         self._lock = descriptor
         self._reader: sqlite3.Connection | None = None
         self._reading = ThreadPoolExecutor(1, "store-reader")
@@ -107,7 +134,10 @@ class Store:
         ``reserve_bytes`` is the disk space kept for alarms and Acks when all else is full.
         Raises: StoreError.
         """
-        return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes, look)
+        try:
+            return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes, look)
+        except StoreDamaged:  # found behind the first look; that is noted, so this time it is salvaged
+            return await asyncio.to_thread(cls._open, path, edge_id, window_s, reserve_bytes, look)
 
     @classmethod
     def _open(cls, path: Path, edge_id: str, window_s: float, reserve_bytes: int, look: Callable[[], Clocks]) -> Self:
@@ -116,20 +146,26 @@ class Store:
             reserve = Reserve(path.with_name(path.name + ".reserve"), reserve_bytes)
             if shutil.disk_usage(path.parent).free < _LEAST_FREE_BYTES:
                 reserve.release()  # a file that is opened needs some room too
-            connection = connect(path, edge_id)
+            connection = open_sound(path, edge_id, look()[1])
             reserve.hold()
             writer = Writer(path, edge_id, connection, reserve, window_s)
-            identity = load_identity(connection)
+            identity, past = load_identity(connection), load_past(connection)
             known = load_stretches(connection)
             before = known[-1].span if known else None
             span = first_span(*look(), newest_stamp(connection, known), before)
+        except sqlite3.Error as error:
+            os.close(descriptor)
+            fault = explained(path, error)
+            if isinstance(fault, StoreDamaged):
+                note_unsound(path, str(error))
+            raise fault from None
         except BaseException:
             os.close(descriptor)
             raise
         writer.start()
         if span != before:
             writer.submit(Change(partial(add_stretch, span)))
-        return cls(path, identity, writer, descriptor, span, look)
+        return cls(path, identity, writer, descriptor, span, look, past)
 
     async def append(
         self, lane: Lane, records: Sequence[Record], notes: Mapping[tuple[str, str], str] = MappingProxyType({})
@@ -146,7 +182,10 @@ class Store:
         request = Append(lane, self._on_time(records), notes=notes)
         self._writer.submit(request)
         try:
-            return await asyncio.wrap_future(request.done)
+            with self._noting_damage():
+                last = await asyncio.wrap_future(request.done)
+            self.newest.note(request.records)
+            return last
         finally:  # a caller that was cancelled may have stored its records all the same
             self.wakeup.set()
 
@@ -155,7 +194,8 @@ class Store:
 
         Raises: StoreError.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._peek, lane, after_seq, limit)
+        with self._noting_damage():
+            return await asyncio.get_running_loop().run_in_executor(self._reading, self._peek, lane, after_seq, limit)
 
     async def ack(self, lane: Lane, seq: int, chain: str = "") -> None:
         """Delete a lane's records up to a number, which the centre now has. An old number changes nothing.
@@ -170,7 +210,8 @@ class Store:
         for part in (*slices, seq):
             request = Ack(lane, part, chain if part == seq else "")
             self._writer.submit(request)
-            await asyncio.wrap_future(request.done)
+            with self._noting_damage():
+                await asyncio.wrap_future(request.done)
 
     async def notes(self) -> dict[tuple[str, str], str]:
         """Read every note.
@@ -210,9 +251,89 @@ class Store:
         self._writer.submit(request)
         await asyncio.wrap_future(request.done)
 
+    async def change(self, apply: Callable[[sqlite3.Connection, dict[Lane, LaneState]], None]) -> None:
+        """Keep something else in the file; it may be applied again where a commit has failed, and then counts once.
+
+        Raises: StoreError.
+        """
+        request = Change(apply)
+        self._writer.submit(request)
+        with self._noting_damage():
+            await asyncio.wrap_future(request.done)
+
+    async def set_aside(self, lane: Lane, seq: int, reason: str, now_ms: int) -> None:
+        """Take a record out of what is sent; it is kept with the reason, and a tombstone tells of it.
+
+        Raises: StoreError.
+        """
+        await self.change(partial(set_aside, lane, seq, reason, now_ms))
+
+    async def put_back(self, only: int | None = None) -> None:
+        """Have what was set aside sent again, all of it or one record, as new records of their lanes.
+
+        Raises: StoreError.
+        """
+        await self.change(partial(put_back, only))
+        self.wakeup.set()
+
     def numbers(self) -> Mapping[Series, int]:
         """Give the numbers of all series that the store has met."""
         return self._writer.series()
+
+    async def incidents(self) -> list[Incident]:
+        """Read what has befallen the store, oldest first.
+
+        Raises: StoreError.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reading, read_incidents, self.path)
+
+    async def tell_incidents(self) -> None:
+        """Note that all that has befallen the store so far is told.
+
+        Raises: StoreError.
+        """
+        request = Change(mark_told)
+        self._writer.submit(request)
+        await asyncio.wrap_future(request.done)
+
+    def leg(self) -> Leg:
+        """Say which epoch is being sent: what an older one has left goes before all of the present one."""
+        return current_leg(self._past, self.epoch, self._writer.lanes)
+
+    async def forsake(self, leg: Leg, reason: str, now_ms: int) -> None:
+        """Give up what a past epoch has left, for the centre takes none of it; it is kept in a copy of the store.
+
+        Raises: StoreError.
+        """
+        lanes = leg.lanes(self.lanes())
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reading, self._keep_copy, f"{leg.epoch:016x}")
+        for lane, state in lanes.items():
+            if state.pending:
+                body = {"lane": int(lane), "from_seq": state.acked_seq + 1, "to_seq": state.next_seq - 1}
+                more = {"reason": reason[:500], "lost": state.pending, "epoch": f"{leg.epoch:016x}"}
+                stone = Event("tombstone", f"lane:{lane.word}", now_ms, {**body, **more})
+                await self.append(Lane.CONTROL, (stone,))
+        for lane, state in lanes.items():
+            await self.ack(lane, state.next_seq - 1)
+
+    def _keep_copy(self, epoch: str) -> None:
+        copy = self.path.with_name(f"{self.path.name}.refused-{epoch}")
+        try:
+            copy.unlink(missing_ok=True)
+            with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.execute("VACUUM INTO ?", (str(copy),))
+        except (sqlite3.Error, OSError) as error:  # alarms wait behind this: they are worth more than the copy
+            log.error("what is given up cannot be kept in %s: %s", copy, error)
+
+    @contextlib.contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreDamaged as error:
+            note_unsound(self.path, str(error).removesuffix(ASIDE).strip())
+            self.damaged.set()
+            raise
 
     def lanes(self) -> dict[Lane, LaneState]:
         """Give how far each lane is, from memory."""
@@ -241,25 +362,37 @@ class Store:
         try:
             if self._reader is None:
                 self._reader = connect_reader(self.path)
-            rows = select_records(self._reader, lane, after_seq, limit)
+            self._reader.execute("BEGIN")  # one view: an Ack may be deleting records meanwhile
+            unsent = hidden(self._reader, lane, after_seq)
+            rows = select_records(self._reader, lane, after_seq, limit + len(unsent))
             stretches = load_stretches(self._reader)
+            acked = self._reader.execute("SELECT acked_seq FROM lane WHERE lane = ?", (int(lane),)).fetchone()[0]
+            self._reader.execute("COMMIT")
         except sqlite3.Error as error:
             self._drop_reader()
             raise explained(self.path, error) from None
         if not rows or rows[0][0] >= end:
             return Peek(after_seq + 1, ())
-        rows = rows[: end - rows[0][0]]
-        first_seq, size = rows[0][0], 0
+        rows = [row for row in rows if row[0] < end]
+        sparse_until = max((part.last[lane] for part in self._past), default=0)
+        before = max(after_seq, acked)
+        first_seq, size = before + 1, 0
         for position, row in enumerate(rows):
-            if row[0] != first_seq + position:
-                raise StoreDamaged(
-                    f"{self.path}: record {first_seq + position} of the {lane.word} lane is missing. {ASIDE}"
-                )
+            if row[0] != before + 1 and row[0] > sparse_until:
+                raise StoreDamaged(f"{self.path}: record {before + 1} of the {lane.word} lane is missing. {ASIDE}")
+            before = row[0]
             size += 2 * len(row[8] or b"") + 4 * len(row[9] or "")
             if size > PEEK_BYTES and position:
                 rows = rows[:position]
                 break
-        return Peek(first_seq, from_rows(rows), clock_spans(stretches, lane, first_seq, rows[-1][0]))
+        rows = [row for row in rows if row[0] not in unsent][:limit]
+        if not rows:
+            return Peek(first_seq, ())
+        seqs = tuple(row[0] for row in rows)
+        is_run = seqs[-1] - first_seq + 1 == len(seqs)
+        return Peek(
+            first_seq, from_rows(rows), clock_spans(stretches, lane, first_seq, seqs[-1]), () if is_run else seqs
+        )
 
     def _read_notes(self) -> dict[tuple[str, str], str]:
         try:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from edge_agent.row import JoinedRow, from_rows
+from edge_agent.seal import seal_record, seal_texts
 from protocols.record import Lane, Record
 
 # "GHst": tells our file from any other SQLite file, also in the output of file(1).
@@ -20,17 +21,18 @@ _SCHEMA = Path(__file__).parent / "schema"
 _BUSY_TIMEOUT_S = 5.0
 # A look from outside may find the file as an older version of the service has left it.
 _CHAIN_VERSION = 3
+SEAL_VERSION = 6
+_LOOKED_AT = 5000  # records at a time
 _NO_CHAIN = "''"
-ASIDE = (
-    "Move the file and its -wal aside and keep them, what is not yet at the centre is in there; "
-    "the service then starts with a new store."
-)
+ASIDE = "When the service next starts, it saves what can be read into a new store and keeps the damaged file."
 
 _PEEK = """
 SELECT r.seq, s.device, s.point, s.unit, r.at, r.mantissa, r.exponent, r.quality, r.raw, r.event
 FROM record AS r LEFT JOIN series AS s ON s.id = r.series_id
 WHERE r.lane = ? AND r.seq > ? ORDER BY r.seq LIMIT ?
 """
+
+_PEEK_SEALED = _PEEK.replace("r.event", "r.event,r.seal,r.series_id")
 
 
 class StoreError(Exception):
@@ -43,6 +45,10 @@ class StoreFull(StoreError):
 
 class StoreDamaged(StoreError):
     """The file is not what was written to it."""
+
+
+class StoreStrange(StoreError):
+    """The file is not a store that this gateway can use as it is."""
 
 
 class LaneState(NamedTuple):
@@ -70,7 +76,7 @@ def read_lanes(path: Path) -> dict[Lane, LaneState]:
 
     Raises: StoreError.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         return load_lanes(connection)
 
 
@@ -79,7 +85,7 @@ def peek_records(path: Path, lane: Lane, limit: int, after_seq: int = 0) -> list
 
     Raises: StoreError.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         rows = select_records(connection, lane, after_seq, limit)
         return [(row[0], record) for row, record in zip(rows, from_rows(rows), strict=True)]
 
@@ -89,7 +95,7 @@ def find_faults(path: Path) -> list[str]:
 
     Raises: StoreError for a file that cannot be read at all.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         told = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
         found = [] if told == ["ok"] else told
         for lane, state in load_lanes(connection).items():
@@ -97,9 +103,25 @@ def find_faults(path: Path) -> list[str]:
                 "SELECT count(*), min(seq), max(seq) FROM record WHERE lane = ?", (int(lane),)
             ).fetchone()
             wanted = (state.pending, state.acked_seq + 1, state.next_seq - 1) if state.pending else (0, None, None)
-            if (count, first, last) != wanted:
+            is_sparse = state.acked_seq < sparse_until(connection, lane) and _fits(state, first, last, last or 0)
+            if (count, first, last) != wanted and not is_sparse:
                 found.append(f"the {lane.word} lane holds {count} records, {first} to {last}, and counts {wanted}")
+            found += _unlike(connection, lane)
     return found
+
+
+def _unlike(connection: sqlite3.Connection, lane: Lane) -> Iterator[str]:
+    """Say which records of a lane are not what was stored."""
+    after = 0
+    while True:
+        try:
+            rows = select_records(connection, lane, after, _LOOKED_AT)
+        except sqlite3.DatabaseError as error:
+            yield str(error)
+            return
+        if not rows:
+            return
+        after = rows[-1][0]
 
 
 def read_identity(path: Path) -> Identity:
@@ -107,7 +129,7 @@ def read_identity(path: Path) -> Identity:
 
     Raises: StoreError.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         return load_identity(connection)
 
 
@@ -196,13 +218,41 @@ def load_lanes(connection: sqlite3.Connection) -> dict[Lane, LaneState]:
     }
 
 
+def store_lane(connection: sqlite3.Connection, lane: Lane, state: LaneState) -> None:
+    numbers = (state.next_seq, state.acked_seq, state.chain)
+    connection.execute(
+        "UPDATE lane SET next_seq = ?, acked_seq = ?, chain = ?, seal = ? WHERE lane = ?",
+        (*numbers, seal_texts(int(lane), *numbers), int(lane)),
+    )
+
+
 def instant_of(connection: sqlite3.Connection, lane: int, seq: int) -> int | None:
     row = connection.execute("SELECT at FROM record WHERE lane = ? AND seq = ?", (lane, seq)).fetchone()
     return None if row is None else row[0]
 
 
 def select_records(connection: sqlite3.Connection, lane: Lane, after_seq: int, limit: int) -> list[JoinedRow]:
-    return connection.execute(_PEEK, (int(lane), after_seq, limit)).fetchall()
+    """Read rows in sequence.
+
+    Raises: sqlite3.DatabaseError, as SQLite itself does, where one is not what was stored.
+    """
+    has_seal = connection.execute("PRAGMA user_version").fetchone()[0] >= SEAL_VERSION
+    rows = connection.execute(_PEEK_SEALED if has_seal else _PEEK, (int(lane), after_seq, limit)).fetchall()
+    if not has_seal:
+        return rows
+    number = int(lane)
+    for seq, device, _, _, at, mantissa, exponent, quality, raw, event, seal, series_id in rows:
+        told = seal_record(number, seq, series_id, at, mantissa, exponent, quality, raw, event)
+        if (seal is not None and seal != told) or (device is None) != (series_id is None):
+            raise damage(f"record {seq} of the {lane.word} lane is not what was stored")
+    return [row[:10] for row in rows]
+
+
+def damage(reason: str) -> sqlite3.DatabaseError:
+    """Make the error that SQLite would give, had it noticed."""
+    error = sqlite3.DatabaseError(reason)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def explained(path: Path, error: sqlite3.Error) -> StoreError:
@@ -214,6 +264,10 @@ def explained(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreDamaged(f"{path}: the store is damaged ({error}). {ASIDE}")
+    if "to UTF-8" in str(error):  # Python's own, without a code: a bit of a text is wrong
+        return StoreDamaged(f"{path}: the store is damaged (a text is not UTF-8). {ASIDE}")
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return StoreDamaged(f"{path}: the store was cut ({error}). {ASIDE}")
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreError(f"{path}: the store cannot be opened. Check that the folder exists and this user may use it.")
     if code == sqlite3.SQLITE_READONLY:
@@ -224,10 +278,10 @@ def explained(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{path}: another program has locked the store. Close it; the service goes on by itself.")
     if code == sqlite3.SQLITE_IOERR:
         return StoreError(f"{path}: the disk failed ({error}); nothing was stored. Look for its errors in dmesg.")
-    return StoreError(f"{path}: {error}; nothing was stored.")
+    return StoreStrange(f"{path}: {error}; nothing was stored.")
 
 
-def _known_version() -> int:
+def known_version() -> int:
     return max(int(script.stem) for script in _SCHEMA.glob("[0-9]*.sql"))
 
 
@@ -237,10 +291,10 @@ def _check_origin(connection: sqlite3.Connection, path: Path) -> None:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if application != APPLICATION_ID and (tables or version or application):
-        raise StoreError(f"{path}: this is a database, but not a Gatehouse store. Set [edge] data to another folder.")
-    if version > _known_version():
-        raise StoreError(
-            f"{path}: the store has schema version {version}, this program knows versions up to {_known_version()}; "
+        raise StoreStrange(f"{path}: this is a database, but not a Gatehouse store. Set [edge] data to another folder.")
+    if version > known_version():
+        raise StoreStrange(
+            f"{path}: the store has schema version {version}, this program knows versions up to {known_version()}; "
             f"nothing was changed. Install the Gatehouse version that wrote it, or a newer one."
         )
 
@@ -254,7 +308,7 @@ def _migrate(connection: sqlite3.Connection, edge_id: str) -> None:
             continue
         connection.execute("BEGIN IMMEDIATE")
         with _rolled_back_on_error(connection):
-            for statement in _statements(script.read_text()):
+            for statement in statements(script.read_text()):
                 connection.execute(statement)
             if number == 1:
                 created = (edge_id, str(secrets.randbits(64)), int(time.time() * 1000))
@@ -280,7 +334,7 @@ def roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     # executescript() would commit first, and a schema half applied is worse than none.
     statement = ""
     for line in script.splitlines(keepends=True):
@@ -296,7 +350,7 @@ def _check_whole(connection: sqlite3.Connection, path: Path, edge_id: str) -> No
     if len(identity) != 1:
         raise StoreDamaged(f"{path}: the store names no gateway. {ASIDE}")
     if identity[0][0] != edge_id:
-        raise StoreError(
+        raise StoreStrange(
             f"{path}: this is the store of gateway '{identity[0][0]}', not of '{edge_id}'. "
             f"Correct [edge] id, or set [edge] data to another folder."
         )
@@ -307,15 +361,30 @@ def _check_whole(connection: sqlite3.Connection, path: Path, edge_id: str) -> No
             "SELECT (SELECT min(seq) FROM record WHERE lane = ?1), (SELECT max(seq) FROM record WHERE lane = ?1)",
             (int(lane),),
         ).fetchone()
-        if state is None or found != ((state.acked_seq + 1, state.next_seq - 1) if state.pending else (None, None)):
+        if state is None or not _fits(state, found[0], found[1], sparse_until(connection, lane)):
             raise StoreDamaged(
                 f"{path}: the {lane.word} lane holds the records {found[0]} to {found[1]}, which contradicts its counts "
                 f"{state and state[:2]}. {ASIDE}"
             )
 
 
+def sparse_until(connection: sqlite3.Connection, lane: Lane) -> int:
+    """Say up to which number records of a lane may be missing: a salvage has told of those."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] < SEAL_VERSION:
+        return 0
+    query = f"SELECT max({lane.word}_seq) FROM past_epoch"  # noqa: S608 - constants
+    return connection.execute(query).fetchone()[0] or 0
+
+
+def _fits(state: LaneState, first: int | None, last: int | None, sparse_until: int) -> bool:
+    if first is None or last is None:
+        return state.pending == 0
+    is_whole = first == state.acked_seq + 1 or state.acked_seq < first <= sparse_until
+    return state.pending > 0 and is_whole and last == state.next_seq - 1
+
+
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store for a look from outside that leaves no trace."""
     if not path.exists():
         raise StoreError(f"{path}: there is no store yet. It is made when the service first runs.")

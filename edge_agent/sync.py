@@ -1,19 +1,27 @@
 """The uplink's decisions, without a network or a clock: what to send next, what an answer changes.
 
-A lane's records leave the store only after the centre's Ack. Lanes go in order of worth, one
-batch at a time, so that an alarm waits for one batch of backlog at most.
+A lane's records leave the store only after the centre's Ack. There are two windows, lanes in order of
+worth within each, and one thing in flight: whatever is live waits for one batch of backlog at most.
+
+    live        lanes 0 and 1 at once, the status, and a snapshot of the newest values once a second
+                while lanes 2 and 3 are behind
+    backlog     lanes 2 and 3: as many records to a batch as the centre's window takes, fewer where a
+                batch takes long on its way; after the pause that the centre asks for
 
     answer          link becomes   and then
-    Acked, Heard    online         the lane's mark moves; batches grow back to full size
+    Acked, Heard    online         the lane's mark moves; batches grow up to the centre's window
     Gap             online         the lane goes back, if the records are still here, else it is held
     Unnamed         online         the same batch again, with the names of series that are missing there
-    TooLarge        online         half the batch; a single record is held
+    TooLarge        online         half the batch; a single record is tried again, and then set aside
     Broken          online         the same: halving finds the record that does not pass
-    Busy            offline        as long a pause as asked for, with jitter
+    Disputed        online         the lane is held; nothing is set aside
+    Busy            as it was      to a batch of backlog: the backlog pauses as long as asked for
+    Busy            offline        to anything else: so does everything
     Unreachable     offline        back-off, doubling, full jitter
     Refused         refused        a long pause
 
-A held lane tries again after a long pause and never holds up the others.
+Every pause is what was asked for and a random part on top, so that gateways which fail together do not
+come back together. A held lane tries again after a long pause and never holds up the others.
 """
 
 import random
@@ -22,9 +30,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unnamed, Unreachable
+from edge_agent.answer import (
+    Acked,
+    Answer,
+    Broken,
+    Busy,
+    Disputed,
+    Gap,
+    Heard,
+    Refused,
+    TooLarge,
+    Unnamed,
+    Unreachable,
+)
 from edge_agent.store_file import LaneState
 from protocols.record import Lane
+from protocols.sync import MAX_BATCH_RECORDS
 
 
 class Link(Enum):
@@ -43,13 +64,15 @@ _NEXT: dict[type, Link] = {
     Unnamed: Link.ONLINE,
     TooLarge: Link.ONLINE,
     Broken: Link.ONLINE,
+    Disputed: Link.ONLINE,
     Busy: Link.OFFLINE,
     Unreachable: Link.OFFLINE,
     Refused: Link.REFUSED,
 }
 
 # Whoever reads these is told of them at once; other lanes may gather company for a moment.
-_LIVE = frozenset({Lane.SAFETY, Lane.CONTROL})
+_LIVE = (Lane.SAFETY, Lane.CONTROL)
+_BACKLOG = (Lane.BILLING, Lane.TELEMETRY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +86,11 @@ class Policy:
     backoff_s: float = 0.5
     backoff_most_s: float = 30.0
     refused_s: float = 60.0
+    live_s: float = 1.0  # the least time between two snapshots of the newest values
+    slow_s: float = 0.25  # a batch that takes longer is followed by a smaller one: an alarm may be waiting
+    least: int = 250  # records; batches that are slow do not become smaller than this
+    poison_tries: int = 3  # of a single record, before it is set aside
+    poison_row: int = 8  # records set aside in a row; from then on one after each long pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +113,27 @@ class SendStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SendLive:
+    """Send a snapshot of the newest values: the lanes they are in are behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Take a record that the centre refuses for good out of its lane, and keep it."""
+
+    lane: Lane
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """Nothing to send for so many seconds, unless something new is stored."""
 
     seconds: float
 
 
-Action = SendBatch | SendStatus | Rest
+Action = SendBatch | SendStatus | SendLive | SetAside | Rest
 
 
 class Head(NamedTuple):
@@ -105,6 +147,15 @@ class Hold(NamedTuple):
     """A lane that cannot go on, until when, and why."""
 
     until: float
+    reason: str
+
+
+class Poison(NamedTuple):
+    """A single record that the centre refuses, how often it has, when to try again, and why."""
+
+    seq: int
+    tries: int
+    retry_at: float
     reason: str
 
 
@@ -126,6 +177,14 @@ class Uplink:
         self._sent_at: dict[Lane, float] = {}
         self._holds: dict[Lane, Hold] = {}
         self._names = 0
+        self._window = self._policy.limit
+        self._asked_at = 0.0
+        self._live_at = 0.0
+        self._pause: Hold | None = None  # of the backlog
+        self._pauses = 0
+        self._poisons: dict[Lane, Poison] = {}
+        self._row = dict.fromkeys(Lane, 0)
+        self._emptied: dict[Lane, int] = {}
 
     @property
     def link(self) -> Link:
@@ -136,11 +195,13 @@ class Uplink:
         """Say why the link is not online, the centre's words included."""
         if self._reason is not None:
             return self._reason
-        return next((hold.reason for hold in self._holds.values()), None)
+        holds = [*self._holds.values(), *([self._pause] if self._pause is not None else [])]
+        return next((hold.reason for hold in holds if hold.reason), None)
 
     def retry_in_s(self, now: float) -> float | None:
         """Give the seconds until the next try, None where none is pending."""
-        instants = [hold.until for hold in self._holds.values()] if self._retry_at is None else [self._retry_at]
+        holds = [*self._holds.values(), *([self._pause] if self._pause is not None else [])]
+        instants = [hold.until for hold in holds] if self._retry_at is None else [self._retry_at]
         return max(0.0, min(instants) - now) if instants else None
 
     def next(self, lanes: Mapping[Lane, LaneState], now: float) -> Action:
@@ -149,15 +210,46 @@ class Uplink:
             return Rest(self._retry_at - now)
         if self._link is Link.STARTING:
             return SendStatus()  # its answer tells the time, by which records are stamped right before they go
-        wake_at = [self._status_due_at(now)]
-        for lane in Lane:
-            ready_at = self._ready_at(lane, lanes[lane])
-            if ready_at is None:
-                continue
-            if ready_at <= now and (lane in _LIVE or wake_at[0] > now):
-                return self._batch(lane, lanes[lane])
+        self._asked_at = now
+        wake_at: list[float] = []
+        for lane in _LIVE:
+            if (action := self._lane_action(lane, lanes[lane], now, wake_at)) is not None:
+                return action
+        status_at = self._status_due_at(now)
+        if status_at <= now:
+            return SendStatus()
+        wake_at.append(status_at)
+        if self._is_behind(lanes, now):
+            if self._live_at <= now:
+                return SendLive()
+            wake_at.append(self._live_at)
+        for lane in _BACKLOG:
+            if (action := self._lane_action(lane, lanes[lane], now, wake_at)) is not None:
+                return action
+        return Rest(min(wake_at) - now)
+
+    def _lane_action(self, lane: Lane, state: LaneState, now: float, wake_at: list[float]) -> Action | None:
+        """Say what to do for a lane now; if nothing, note from when on there will be something."""
+        ready_at = self._ready_at(lane, state)
+        if ready_at is None:
+            return None
+        if ready_at > now:
             wake_at.append(ready_at)
-        return SendStatus() if wake_at[0] <= now else Rest(min(wake_at) - now)
+            return None
+        poison = self._poisons.get(lane)
+        if poison is not None and poison.tries >= self._policy.poison_tries:
+            return SetAside(lane, poison.seq, poison.reason)
+        return self._batch(lane, state)
+
+    def _is_behind(self, lanes: Mapping[Lane, LaneState], now: float) -> bool:
+        """Tell whether what is stored now has to wait longer than for one batch."""
+        is_paused = self._pause is not None and now < self._pause.until
+        for lane in _BACKLOG:
+            waiting = lanes[lane].next_seq - 1 - self._mark(lane, lanes[lane])
+            is_stuck = is_paused or lane in self._holds or lane in self._poisons
+            if lanes[lane].pending and waiting > (0 if is_stuck else min(self._limits[lane], self._policy.limit)):
+                return True
+        return False
 
     def unsettled(self, lanes: Mapping[Lane, LaneState]) -> list[tuple[Lane, int, str]]:
         """List the Acks that the store has not taken yet, with the digest of the batch that ends at each."""
@@ -215,13 +307,18 @@ class Uplink:
                 answer = Heard(0)
             case Acked(mark) if mark < first_seq:
                 answer = Unreachable(f"the centre acknowledged {mark} of the {lane.word} lane, less than it had")
-            case Acked(mark, head, names):
+            case Acked(mark, head, names, window, wait_s):
                 self._names = self._names if names is None else names
                 self._heads[lane] = Head(mark, head or (digest if mark == last_seq else ""))
                 # Above what was sent, the centre's word is about records it cannot have from here.
                 self._marks[lane] = min(mark, last_seq)
-                self._limits[lane] = min(self._limits[lane] * 2, self._policy.limit)
+                self._grow(lane, window, now)
                 self._holds.pop(lane, None)
+                self._poisons.pop(lane, None)
+                self._row[lane] = 0
+                if lane in _BACKLOG:
+                    self._pauses = 0
+                    self._pause = Hold(now + self._after(wait_s, wait_s), "") if wait_s else None
             case Gap(expected) if state.acked_seq < expected < first_seq:
                 self._heads.pop(lane, None)
                 self._marks[lane] = expected - 1
@@ -232,11 +329,44 @@ class Uplink:
                 self._sent_at.pop(lane, None)
             case Unnamed(have):
                 self._hold(lane, now, f"the centre asks for names of series that it was sent: {have}")
+            case Disputed(reason):
+                self._hold(lane, now, reason)
             case TooLarge() | Broken():
                 self._halve(first_seq, last_seq, lane, answer, now)
+            case Busy(wait_s, reason) if lane in _BACKLOG:
+                self._pause = Hold(now + self._after(wait_s, max(wait_s, self._backoff_s(self._pauses))), reason)
+                self._pauses += 1
+                return
             case _:
                 pass
         self._move(answer, now)
+
+    def live_answered(self, answer: Answer, now: float) -> None:
+        """Take in the answer to a snapshot; nothing depends on it but the next one."""
+        self._live_at = self._asked_at + self._policy.live_s
+        match answer:
+            case Busy(wait_s):
+                self._live_at = now + self._after(wait_s, max(wait_s, self._policy.live_s))
+            case Heard(wait_s=wait_s) if wait_s:
+                self._live_at = now + self._after(wait_s, wait_s)
+            case Unreachable() | Refused():
+                self._move(answer, now)
+            case Broken() | TooLarge() | Disputed():  # an older centre knows no snapshots
+                self._live_at = now + self._after(self._policy.refused_s, self._policy.refused_s)
+            case _:
+                pass
+
+    def set_aside(self, lane: Lane, now: float) -> None:
+        """Note that the record in question is out of its lane."""
+        self._poisons.pop(lane, None)
+        self._sent_at.pop(lane, None)
+        self._row[lane] += 1
+        if self._row[lane] >= self._policy.poison_row:
+            self._hold(lane, now, f"the centre refuses one record of the {lane.word} lane after the other")
+
+    def nothing_there(self, lane: Lane, state: LaneState) -> None:
+        """Note that what a lane's numbers promise up to its end is gone: set aside, or thinned out."""
+        self._emptied[lane] = state.next_seq
 
     def _move(self, answer: Answer, now: float) -> None:
         self._link = _NEXT[type(answer)]
@@ -244,33 +374,51 @@ class Uplink:
         self._retry_at = None
         match answer:
             case Busy(wait_s, reason):
-                # Never sooner than asked, and not all gateways at once.
-                self._retry_at = now + wait_s + self._chance() * max(wait_s, self._backoff_s()) / 2
+                self._retry_at = now + self._after(wait_s, max(wait_s, self._backoff_s(self._failures)))
                 self._reason = reason
                 self._failures += 1
             case Unreachable(reason):
-                self._retry_at = now + self._chance() * self._backoff_s()
+                self._retry_at = now + self._after(0.0, self._backoff_s(self._failures))
                 self._reason = reason
                 self._failures += 1
             case Refused(reason):
-                self._retry_at = now + self._policy.refused_s * (0.5 + self._chance() / 2)
+                self._retry_at = now + self._long_pause()
                 self._reason = reason
             case _:
                 self._failures = 0
 
-    def _backoff_s(self) -> float:
-        return min(self._policy.backoff_s * 2.0 ** min(self._failures, 32), self._policy.backoff_most_s)
+    def _after(self, least_s: float, spread_s: float) -> float:
+        """Draw a pause: never shorter than asked for, and spread evenly over what comes after."""
+        return least_s + self._chance() * spread_s
+
+    def _long_pause(self) -> float:
+        return self._after(self._policy.refused_s / 2, self._policy.refused_s / 2)
+
+    def _backoff_s(self, failures: int) -> float:
+        return min(self._policy.backoff_s * 2.0 ** min(failures, 32), self._policy.backoff_most_s)
+
+    def _grow(self, lane: Lane, window: int | None, now: float) -> None:
+        """Fit the next batch to the centre's window, and to the time this one took."""
+        if window is not None:
+            self._window = max(1, min(window, MAX_BATCH_RECORDS))
+        limit = self._limits[lane]
+        is_slow = now - self._asked_at > self._policy.slow_s
+        wanted = max(limit // 2, min(limit, self._policy.least)) if is_slow else limit * 2
+        self._limits[lane] = min(wanted, self._window)
 
     def _halve(self, first_seq: int, last_seq: int, lane: Lane, answer: TooLarge | Broken, now: float) -> None:
         if last_seq > first_seq:
             self._limits[lane] = (last_seq - first_seq + 1) // 2
             self._sent_at.pop(lane, None)
             return
-        reason = answer.reason if isinstance(answer, Broken) else "too large for the centre"
-        self._hold(lane, now, f"the centre does not take record {first_seq} of the {lane.word} lane: {reason}")
+        reason = answer.reason if isinstance(answer, Broken) else "it is too large for the centre"
+        before = self._poisons.get(lane)
+        tries = before.tries + 1 if before is not None and before.seq == first_seq else 1
+        pause = self._after(0.0, self._backoff_s(tries)) if tries < self._policy.poison_tries else 0.0
+        self._poisons[lane] = Poison(first_seq, tries, now + pause, reason)
 
     def _hold(self, lane: Lane, now: float, reason: str) -> None:
-        self._holds[lane] = Hold(now + self._policy.refused_s * (0.5 + self._chance() / 2), reason)
+        self._holds[lane] = Hold(now + self._long_pause(), reason)
 
     def _mark(self, lane: Lane, state: LaneState) -> int:
         return max(self._marks[lane], state.acked_seq)
@@ -281,13 +429,18 @@ class Uplink:
     def _ready_at(self, lane: Lane, state: LaneState) -> float | None:
         """Say from when on a lane may send, None if it has nothing."""
         waiting = state.next_seq - 1 - self._mark(lane, state)
-        if waiting <= 0:
+        if waiting <= 0 or not state.pending or self._emptied.get(lane) == state.next_seq:
             return None
         if lane in self._holds:
             return self._holds[lane].until
-        if lane in _LIVE or waiting >= self._limits[lane] or lane not in self._sent_at:
+        if lane in self._poisons:
+            return self._poisons[lane].retry_at
+        if lane in _LIVE:
             return 0.0
-        return self._sent_at[lane] + self._policy.pace_s
+        paused_until = 0.0 if self._pause is None else self._pause.until
+        if waiting >= self._limits[lane] or lane not in self._sent_at:
+            return paused_until
+        return max(paused_until, self._sent_at[lane] + self._policy.pace_s)
 
 
 _AHEAD = (

@@ -1,13 +1,12 @@
 """The uplink on a real network: one connection, one thing in flight, decisions by ``sync.Uplink``."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-
-import aiohttp
 
 from edge_agent.answer import (
     Acked,
@@ -18,23 +17,28 @@ from edge_agent.answer import (
     TooLarge,
     Unreachable,
     read_batch_answer,
+    read_live_answer,
     read_status_answer,
 )
 from edge_agent.clock import TOLERANCE_MS
-from edge_agent.credential import Credential, UplinkError, check_url
+from edge_agent.credential import Credential, UplinkError
+from edge_agent.http_link import HttpTransport
 from edge_agent.identity import Signer
+from edge_agent.outbox import Outbox
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
-from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
-from protocols.access import MAX_RULES_BYTES, PATH_RULES
+from edge_agent.sync import Link as LinkState
+from edge_agent.sync import Policy, Rest, SendBatch, SendLive, SendStatus, SetAside, Uplink
+from edge_agent.transport import Link, Overlong, Silence, Transport
+from protocols.access import MAX_RULES_BYTES
+from protocols.snapshot import MAX_SNAPSHOT_VALUES, PATH_LIVE, encode_snapshot
 from protocols.sync import (
-    CONTENT_TYPE,
     MAX_BATCH_BYTES,
     PATH_BATCHES,
     PATH_STATUS,
-    SIGN_KEY_HEADER,
     Batch,
     Dictionary,
+    Lane,
     batch_digest,
     encode_batch,
 )
@@ -42,8 +46,6 @@ from protocols.sync import (
 _log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
-_CONNECT_S = 5.0
-_MOST_ANSWER_BYTES = 64 * 1024  # a sign-in page may be endless; ours is a line
 _LONGEST_REST_S = 5.0
 _LOOKS = 12
 _RULES_AGAIN_S = 60.0  # rules that were refused will be refused again
@@ -68,7 +70,7 @@ class UplinkClient:
 
     Shape: ``status`` gives the status JSON of the moment; ``clock_offset_ms`` is the centre's
     clock minus ours, None before it was heard. ``refused`` is told why access rules were not
-    taken, and None when they were.
+    taken, and None when they were. ``transport`` takes the place of HTTP to ``url``.
     """
 
     def __init__(
@@ -81,22 +83,22 @@ class UplinkClient:
         *,
         policy: Policy | None = None,
         timeout_s: float = TIMEOUT_S,
+        transport: Transport | None = None,
         rules: RuleKeeper | None = None,
         refused: Callable[[str | None], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare the link. Raises: UplinkError for an address on another machine."""
-        self._url = check_url(url)
-        self._credential = credential
+        self._transport = transport or HttpTransport(url, credential, signer.public, timeout_s)
         self._signer = signer
         self._store = store
+        self._outbox = Outbox(store)
         self._status = status
         self._rules = rules
         self._refused = refused
         self._has_asked = False
         self._rules_again_at = 0.0
         self._core = Uplink(policy)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
-        self._said: tuple[Link, str | None] = (Link.STARTING, None)
+        self._said: tuple[LinkState, str | None] = (LinkState.STARTING, None)
         self.last_ack_at: int | None = None
         self.clock_offset_ms: int | None = None
 
@@ -113,40 +115,30 @@ class UplinkClient:
     async def run(self) -> None:
         """Send until cancelled; a new certificate is shown on a new connection."""
         while True:
-            generation = self._credential.generation()
+            generation = self._transport.generation()
             try:
-                tls = self._credential.tls()
+                opened = self._transport.open()
             except UplinkError as error:
                 self._core.shut(str(error), time.monotonic())
                 self._report()
                 await self._until_changed(generation)
                 self._core.again()
                 continue
-            async with aiohttp.ClientSession(
-                self._url,
-                connector=aiohttp.TCPConnector(limit=1, ssl=tls or True),
-                headers={
-                    **self._credential.headers,
-                    SIGN_KEY_HEADER: self._signer.public,
-                    "Accept-Encoding": "identity",
-                },
-                timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            ) as session:
-                await self._send_while(session, generation)
+            async with opened as link:
+                await self._send_while(link, generation)
 
     async def _until_changed(self, generation: object) -> None:
         """Wait for another credential, but not for ever: the clock may have been the fault."""
         for _ in range(_LOOKS):
             await asyncio.sleep(_LONGEST_REST_S)
-            if self._credential.generation() != generation:
+            if self._transport.generation() != generation:
                 return
 
-    async def _send_while(self, session: aiohttp.ClientSession, generation: object) -> None:
-        while self._credential.generation() == generation:
+    async def _send_while(self, link: Link, generation: object) -> None:
+        while self._transport.generation() == generation:
             try:
-                await self._step(session)
-                await self._credential.renew(session)
+                await self._step(link)
+                await self._transport.renew(link)
             except UplinkError as error:
                 _log.warning("uplink: the certificate was not renewed: %s", error)
             except StoreError as error:
@@ -156,15 +148,21 @@ class UplinkClient:
                 _log.exception("uplink: a fault in this program")
                 await asyncio.sleep(_LONGEST_REST_S)
 
-    async def _step(self, session: aiohttp.ClientSession) -> None:
+    async def _step(self, link: Link) -> None:
         self._store.wakeup.clear()  # before the look at the lanes, so that nothing stored after it is missed
         await self._settle()
-        action = self._core.next(self._store.lanes(), time.monotonic())
+        action = self._core.next(self._outbox.lanes(), time.monotonic())
         match action:
             case SendBatch():
-                await self._send_batch(session, action)
+                await self._send_batch(link, action)
             case SendStatus():
-                await self._send_status(session)
+                await self._send_status(link)
+            case SendLive():
+                await self._send_live(link)
+            case SetAside(lane, seq, reason):
+                _log.warning("uplink: record %d of the %s lane is set aside: %s", seq, lane.word, reason)
+                await self._store.set_aside(lane, seq, reason, _now_ms())
+                self._core.set_aside(lane, time.monotonic())
             case Rest(seconds):
                 await self._rest(min(seconds, _LONGEST_REST_S))
         self._report()
@@ -184,26 +182,25 @@ class UplinkClient:
         except TimeoutError:
             pass
 
-    async def _send_batch(self, session: aiohttp.ClientSession, action: SendBatch) -> None:
-        lane = action.lane
-        peek = await self._store.peek(lane, action.after_seq, action.limit)
-        first_seq, records = peek.first_seq, peek.records
-        if not records:
-            raise StoreError(
-                f"{self._store.path}: the {lane.word} lane has nothing after {action.after_seq}, against its counts."
-            )
-        store = self._store
-        batch = Batch(store.edge_id, store.epoch, lane, first_seq, records, action.prev, clocks=peek.clocks)
-        answer, digest = await self._deliver(session, batch, Dictionary(store.numbers(), action.names))
+    async def _send_batch(self, link: Link, action: SendBatch) -> None:
+        lane, state = action.lane, self._outbox.lanes()[action.lane]
+        batch = await self._outbox.batch(lane, action.after_seq, action.limit, action.prev)
+        if batch is None:
+            self._core.nothing_there(lane, state)
+            return
+        answer, digest = await self._deliver(link, batch, self._outbox.dictionary(action.names))
         self._note_heard(answer)
         if isinstance(answer, Acked):
             self.last_ack_at = _now_ms()
-        state = self._store.lanes()[lane]
-        self._core.batch_answered(first_seq, batch.last_seq, lane, state, answer, time.monotonic(), digest)
+        state = self._outbox.lanes()[lane]
+        answer = await self._outbox.heard(batch, answer, _now_ms())
+        first, last = batch.first_seq, batch.last_seq
+        if isinstance(answer, TooLarge | Broken):  # of what a batch covers, only what is there can be halved
+            first = batch.seqs[0] if batch.seqs else first
+            last = first + len(batch.records) - 1
+        self._core.batch_answered(first, last, lane, state, answer, time.monotonic(), digest)
 
-    async def _deliver(
-        self, session: aiohttp.ClientSession, batch: Batch, dictionary: Dictionary
-    ) -> tuple[Answer, str]:
+    async def _deliver(self, link: Link, batch: Batch, dictionary: Dictionary | None) -> tuple[Answer, str]:
         """Send a batch; give what was answered, and the digest under which the batch is known."""
         try:
             body = await asyncio.to_thread(encode_batch, batch, self._signer.sign, dictionary)
@@ -211,17 +208,28 @@ class UplinkClient:
             return Broken(str(error)), ""
         if len(body) > MAX_BATCH_BYTES:
             return TooLarge(), ""
-        headers = {"Content-Type": CONTENT_TYPE}
-        answer = await self._post(session, PATH_BATCHES, read_batch_answer, data=body, headers=headers)
+        answer = await self._post(link, PATH_BATCHES, read_batch_answer, body, batch.lane)
         return answer, batch_digest(body)
 
-    async def _send_status(self, session: aiohttp.ClientSession) -> None:
+    async def _send_live(self, link: Link) -> None:
+        """Show the newest values now; they are counted when their batch comes."""
+        readings = self._store.newest.changed(MAX_SNAPSHOT_VALUES) if self._store.clock.is_proved else []
+        answer: Answer = Heard(0)
+        if readings:
+            shift_ms = self._store.clock.shift_ms or 0
+            shown = [reading._replace(taken_at=reading.taken_at + shift_ms) for reading in readings]
+            answer = await self._post(link, PATH_LIVE, read_live_answer, encode_snapshot(shown))
+            if isinstance(answer, Heard):
+                self._store.newest.sent(readings)
+        self._core.live_answered(answer, time.monotonic())
+
+    async def _send_status(self, link: Link) -> None:
         sent_at = _now_ms()
-        answer = await self._post(session, PATH_STATUS, read_status_answer, json=dict(self._status()))
+        answer = await self._post(link, PATH_STATUS, read_status_answer, json.dumps(dict(self._status())).encode())
         self._note_heard(answer)
         if isinstance(answer, Heard):
             await self._note_time(answer.server_time, sent_at)
-            await self._follow_rules(session, answer.rules_version)
+            await self._follow_rules(link, answer.rules_version)
         elif isinstance(answer, Broken):
             _log.warning("uplink: the centre does not take the status: %s", answer.reason)
         self._core.status_answered(answer, time.monotonic())
@@ -236,7 +244,7 @@ class UplinkClient:
         if self._rules is not None and isinstance(answer, Acked | Heard | Gap | TooLarge | Broken):
             self._rules.hear()
 
-    async def _follow_rules(self, session: aiohttp.ClientSession, version: int | None) -> None:
+    async def _follow_rules(self, link: Link, version: int | None) -> None:
         """Fetch the access rules where the centre has others, and once after every start."""
         rules = self._rules
         if rules is None:
@@ -247,14 +255,14 @@ class UplinkClient:
             return
         self._rules_again_at = time.monotonic() + _RULES_AGAIN_S
         try:
-            body = await self._fetch_rules(session, rules.version)
+            body = await self._fetch_rules(link, rules.version)
             if body is not None:
                 await rules.take(body)
         except RulesRefused as error:
             await self._tell_refused(str(error))
             return
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            _log.warning("uplink: the access rules did not come: %s", str(error) or type(error).__name__)
+        except Silence as error:
+            _log.warning("uplink: the access rules did not come: %s", error)
             self._rules_again_at = 0.0  # the next status finds out whether the centre is there
             return
         self._has_asked = True
@@ -266,49 +274,36 @@ class UplinkClient:
         if self._refused is not None:
             await self._refused(reason)
 
-    async def _fetch_rules(self, session: aiohttp.ClientSession, have: int | None) -> bytes | None:
+    async def _fetch_rules(self, link: Link, have: int | None) -> bytes | None:
         """Get the rules; None where ours are the newest or there are none for this gateway.
 
-        Raises: RulesRefused for an answer that is none of the contract's.
+        Raises: Silence; RulesRefused for an answer that is none of the contract's.
         """
-        params = {} if have is None else {"have": str(have)}
-        async with session.get(PATH_RULES, params=params, allow_redirects=False) as response:
-            if response.status == 304 and self._rules is not None:
-                await self._rules.confirm(have)
-            if response.status in (204, 304, 404):  # an older centre has no such page
-                return None
-            if response.status != 200:
-                raise aiohttp.ClientError(f"HTTP {response.status}")
-            content = bytearray()
-            async for chunk in response.content.iter_any():
-                content += chunk
-                if len(content) > MAX_RULES_BYTES:
-                    response.close()
-                    raise RulesRefused(f"they are larger than {MAX_RULES_BYTES} bytes")
-            return bytes(content)
+        try:
+            reply = await link.rules(have)
+        except Overlong:
+            raise RulesRefused(f"they are larger than {MAX_RULES_BYTES} bytes") from None
+        if reply.status == 304 and self._rules is not None:
+            await self._rules.confirm(have)
+        if reply.status in (204, 304, 404):  # an older centre has no such page
+            return None
+        if reply.status != 200:
+            raise Silence(f"HTTP {reply.status}")
+        return reply.body
 
     async def _post(
         self,
-        session: aiohttp.ClientSession,
+        link: Link,
         path: str,
         read: Callable[[int, str | None, bytes], Answer],
-        **body: Any,
+        body: bytes,
+        lane: Lane | None = None,
     ) -> Answer:
         try:
-            async with session.post(path, allow_redirects=False, **body) as response:
-                content = bytearray()
-                async for chunk in response.content.iter_any():
-                    content += chunk
-                    if len(content) > _MOST_ANSWER_BYTES:
-                        response.close()
-                        return Unreachable("something other than a centre answered, at great length")
-                return read(response.status, response.headers.get("Retry-After"), bytes(content))
-        except TimeoutError:
-            return Unreachable(f"the centre at {self._url} did not answer in time")
-        except aiohttp.ClientSSLError as error:
-            return Unreachable(f"what answers at {self._url} is not the centre this gateway is enrolled with: {error}")
-        except (aiohttp.ClientError, OSError) as error:
-            return Unreachable(f"the centre at {self._url} cannot be reached: {str(error) or type(error).__name__}")
+            reply = await link.post(path, body, lane=lane)
+        except Silence as error:
+            return Unreachable(str(error))
+        return read(reply.status, reply.retry_after, reply.body)
 
     def _report(self) -> None:
         """Log a change of the link once, not every try."""
@@ -316,7 +311,7 @@ class UplinkClient:
         if now == self._said:
             return
         self._said = now
-        level = logging.INFO if now[0] is Link.ONLINE else logging.WARNING
+        level = logging.INFO if now[0] is LinkState.ONLINE else logging.WARNING
         _log.log(level, "uplink: %s%s", now[0].value, f": {now[1]}" if now[1] else "")
 
 

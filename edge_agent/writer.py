@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from edge_agent.origin import MarkKeeper
+from edge_agent.outage_log import keep_outages
 from edge_agent.reserve import Reserve
 from edge_agent.row import RecordRefused, check_series, to_rows
+from edge_agent.seal import seal_texts
 from edge_agent.store_file import (
     ASIDE,
     LaneState,
@@ -25,6 +28,7 @@ from edge_agent.store_file import (
     instant_of,
     load_lanes,
     roll_back,
+    store_lane,
 )
 from protocols.record import Event, Lane, Record, Series
 
@@ -39,12 +43,14 @@ _LOOK_FOR_ROOM_S = 5.0
 # After these the connection's idea of the file cannot be trusted; after a failed fsync least of all.
 _FATAL = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO record (lane, seq, series_id, at, mantissa, exponent, quality, raw, event) VALUES {_VALUES}"  # noqa: S608 - constants
+_INSERT = (
+    "INSERT INTO record (lane, seq, series_id, at, mantissa, exponent, quality, raw, event, seal) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _NOTE = "INSERT INTO note (device, point, state) VALUES (?, ?, ?) ON CONFLICT (device, point) DO UPDATE SET state = excluded.state"
 # Many rows to a statement: 1.6 times as fast as one, and more than 100 gain nothing.
 _BLOCK = 100
-_INSERT_BLOCK = _INSERT + f", {_VALUES}" * (_BLOCK - 1)
+_INSERT_BLOCK = _INSERT + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_BLOCK - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,10 @@ class Change:
     """Something else to keep, in its turn between appends and acks.
 
     Shape: ``apply`` is called inside the transaction, on the writer's thread, with the lanes as they then
-    are; it raises ``StoreError`` before it writes, or not at all. ``done`` gives 0.
+    are, and may put others in their place; it raises ``StoreError`` before it writes, or not at all. ``done`` gives 0.
     """
 
-    apply: Callable[[sqlite3.Connection, Mapping[Lane, LaneState]], None]
+    apply: Callable[[sqlite3.Connection, dict[Lane, LaneState]], None]
     done: "Future[int]" = field(default_factory=Future)
 
 
@@ -114,6 +120,7 @@ class _SeriesIds(dict[Series, int]):
         check_series(series)
         cursor = self._connection.execute("INSERT INTO series (device, point, unit) VALUES (?, ?, ?)", series)
         number = self[series] = int(cursor.lastrowid or 0)
+        self._connection.execute("UPDATE series SET seal = ? WHERE id = ?", (seal_texts(number, *series), number))
         return number
 
 
@@ -134,6 +141,8 @@ class Writer:
         self._connection: sqlite3.Connection | None = connection
         self._series = _SeriesIds(connection)
         self.lanes: dict[Lane, LaneState] = load_lanes(connection)
+        self._marks = MarkKeeper(path, connection)
+        self._marks.keep(self.lanes)
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._committed_at = -window_s
         self._is_closed = False
@@ -173,6 +182,7 @@ class Writer:
             if group:
                 self._serve_safely(group)
         self._disconnect()
+        self._marks.close()
 
     def _gather(self) -> tuple[list[Request], bool]:
         """Collect what shares the next commit: at once after a rest, at most one window later in a rush."""
@@ -226,6 +236,7 @@ class Writer:
                 request.done.set_exception(error)
             return
         self.lanes = lanes
+        self._marks.keep(lanes)
         if any(isinstance(request, Append) for request in group):
             self._committed_at = time.monotonic()
         for request, answer in zip(group, answers, strict=True):
@@ -259,10 +270,7 @@ class Writer:
                 answers.append(error)
         for lane, state in lanes.items():
             if state is not self.lanes[lane]:
-                connection.execute(
-                    "UPDATE lane SET next_seq = ?, acked_seq = ?, chain = ? WHERE lane = ?",
-                    (state.next_seq, state.acked_seq, state.chain, int(lane)),
-                )
+                store_lane(connection, lane, state)
         connection.execute("COMMIT")
         return answers, lanes
 
@@ -286,6 +294,8 @@ class Writer:
         blocks = (tuple(chain.from_iterable(rows[at : at + _BLOCK])) for at in range(0, whole, _BLOCK))
         connection.executemany(_INSERT_BLOCK, blocks)
         connection.executemany(_INSERT, rows[whole:])
+        if request.lane is Lane.CONTROL:
+            keep_outages(connection, request.records)
         first = request.records[0]
         oldest_at = state.oldest_at if state.pending else first.at if isinstance(first, Event) else first.taken_at
         count = len(request.records)
@@ -333,7 +343,7 @@ class Writer:
         for lane, known in self.lanes.items():
             if found[lane].next_seq > known.next_seq:
                 connection.execute("DELETE FROM record WHERE lane = ? AND seq >= ?", (int(lane), known.next_seq))
-                connection.execute("UPDATE lane SET next_seq = ? WHERE lane = ?", (known.next_seq, int(lane)))
+                store_lane(connection, lane, found[lane]._replace(next_seq=known.next_seq))
         connection.execute("COMMIT")
         return load_lanes(connection)
 

@@ -26,11 +26,12 @@ neither signature nor prev either, its length stands at 36.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import zstandard
 from cryptography.exceptions import InvalidSignature
@@ -137,20 +138,21 @@ class Batch:
 
         Where nobody can tell how wrong it was, a reading is not believed.
         """
-        spans = list(self.clocks)
-        shift: int | None = 0
         for seq, record in self.numbered():
-            while spans and spans[0].first_seq <= seq:
-                shift = spans.pop(0).shift_ms
-            yield seq, record if shift == 0 else _shifted(record, shift)
+            yield seq, _shifted(record, _shift_at(self.clocks, seq))
 
 
+@overload
+def _shifted(record: Event, shift: int | None) -> Event: ...
+@overload
+def _shifted(record: Record, shift: int | None) -> Record: ...
 def _shifted(record: Record, shift: int | None) -> Record:
+    """Put a record's instant right; what a meter itself has kept carries the meter's."""
     if isinstance(record, Event):
-        return record if shift is None else record._replace(at=record.at + shift)
-    if shift is not None:
-        return record._replace(taken_at=record.taken_at + shift)
-    return record if record.quality is not Quality.GOOD else record._replace(quality=Quality.SUSPECT)
+        return record._replace(at=record.at + (shift or 0))
+    if shift is None:
+        return record._replace(quality=Quality.SUSPECT) if record.quality is Quality.GOOD else record
+    return record if record.quality is Quality.FROZEN else record._replace(taken_at=record.taken_at + shift)
 
 
 class Header(NamedTuple):
@@ -277,12 +279,32 @@ def decode_batch(data: bytes, names: Mapping[int, Series] = MappingProxyType({})
 def decode_columns(
     data: bytes, names: Mapping[int, Series] = MappingProxyType({})
 ) -> tuple[Header, list[SeriesColumn], list[tuple[int, Event]]]:
-    """Unpack a batch into the columns of its series, and its events with their numbers; no instant is put right.
+    """Unpack a batch into the columns of its series, and its events with their numbers, stamped as by ``stamped``.
 
     Raises: ProtocolError, whatever the bytes are.
     """
-    header, columns = batch_columns(data)
-    return header, *unpack_columns(columns, header.first_seq, header.size, _with_new(names, header))
+    header, body = batch_columns(data)
+    columns, events = unpack_columns(body, header.first_seq, header.size, _with_new(names, header))
+    if all(span.shift_ms == 0 for span in header.clocks):
+        return header, columns, events
+    stamped = [(seq, _shifted(event, _shift_at(header.clocks, seq))) for seq, event in events]
+    return header, [_stamped(column, header.clocks) for column in columns], stamped
+
+
+def _stamped(column: SeriesColumn, clocks: Sequence[ClockSpan]) -> SeriesColumn:
+    at, qualities = list(column.at), bytearray(column.qualities)
+    for place, seq in enumerate(column.seqs):
+        shift = _shift_at(clocks, seq)
+        if shift is None and qualities[place] == Quality.GOOD:
+            qualities[place] = Quality.SUSPECT
+        elif shift and qualities[place] & 0x7F != Quality.FROZEN:
+            at[place] += shift
+    return column._replace(at=at, qualities=bytes(qualities))
+
+
+def _shift_at(clocks: Sequence[ClockSpan], seq: int) -> int | None:
+    place = bisect_right(clocks, seq, key=lambda span: span.first_seq)
+    return clocks[place - 1].shift_ms if place else 0
 
 
 def _with_new(names: Mapping[int, Series], header: Header) -> Mapping[int, Series]:

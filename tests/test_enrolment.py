@@ -55,6 +55,9 @@ class House:
         code, text = await self.type("edge_agent", "status", "--json")
         return json.loads(text) if code == 0 else {"uplink": {"state": "none", "error": text}}
 
+    async def downlink(self, state: str) -> bool:
+        return bool((await self.status()).get("downlink", {}).get("state") == state)
+
     async def uplink(self, state: str) -> dict[str, Any]:
         """Wait until the gateway's link is in a state."""
         found: dict[str, Any] = {}
@@ -100,6 +103,8 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         code, text = await house.type("edge_agent", "enroll", found[1], found[2])
         assert (code, "is enrolled" in text) == (0, True), text
         await house.uplink("online")  # without a restart
+        await within(10, lambda: house.downlink("connected"))
+        assert len((house.folder / "data/identity/command.key").read_text().strip()) == 64
         code, text = await house.type("central_server", "sync", "verify", "--json")
         proof = json.loads(text)
         assert (proof["ok"], proof["signed"], proof["batches"] > 0) == (True, proof["batches"], True)
@@ -107,3 +112,4 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         assert code == 0, text
         refused = await house.uplink("refused")
         assert "not good any more" in refused["error"]
+        assert await house.downlink("waiting")

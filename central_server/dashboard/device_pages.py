@@ -7,6 +7,9 @@ from aiohttp import web
 
 from central_server.alarms import service as alarms
 from central_server.clock import now_ms
+from central_server.commands import store as command_store
+from central_server.commands.model import orderables
+from central_server.commands.page_words import command_context, may_order
 from central_server.dashboard import csv_file, queries, words
 from central_server.dashboard.cards import Card, Cell, list_cards, one_card
 from central_server.dashboard.chart import RANGES, chart, window
@@ -21,6 +24,7 @@ from central_server.web import DB, actor_of
 _PAGE = 50
 _NEW_MS = 3 * 3600 * 1000
 _EVENTS = 12
+_COMMANDS = 5
 
 _SORTS: dict[str, Callable[[Card], Any]] = {
     "name": lambda card: card.name,
@@ -79,6 +83,7 @@ async def device(request: web.Request) -> web.StreamResponse:
     subject = f"device:{card.view.device.code}"
     async with db.read() as conn:
         events = await queries.events_of(conn, card.view.gateway.id, subject, _EVENTS)
+        commands = await command_store.listed(conn, actor_of(request), device_id=card.id, limit=_COMMANDS)
     recent = (await alarms.list_alarms(db, actor=actor_of(request), is_active=False)).alarms
     lasting = [
         row
@@ -97,6 +102,9 @@ async def device(request: web.Request) -> web.StreamResponse:
         events=events,
         lasting=lasting,
         condition_name=lambda condition: condition_name(condition, show),
+        orderables=[each for each in orderables(card.view.state) if may_order(each, actor_of(request))],
+        commands=commands,
+        **command_context(show),
     )
 
 

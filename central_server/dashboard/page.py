@@ -44,6 +44,7 @@ PLACES = (
     ("/records", "records", N_("Records"), Right.RECORDS_SEE),
     ("/reports", "reports", N_("Reports"), Right.REPORTS_SEE),
     ("/accounts", "accounts", N_("Accounts"), Right.ACCOUNTS_SEE),
+    ("/quarantine", "lost", N_("Quarantine"), Right.QUARANTINE_SEE),
     ("/audit", "audit", N_("Audit"), Right.AUDIT_SEE),
     ("/home", "house", N_("Home"), Right.HOME),
     ("/home/bills", "bills", N_("My bills"), Right.HOME),

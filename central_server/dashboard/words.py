@@ -435,6 +435,28 @@ CONDITIONS |= {
             N_("Excuse it with a reason on the page of the round, or leave it as missed."),
         ),
     ),
+    "store_damaged": Condition(
+        N_("Gateway's store was damaged"),
+        N_(
+            "The gateway has saved what could be read into a new store and goes on. What was lost is told as gaps, "
+            "and no reading is made up."
+        ),
+        (
+            N_("See below how many records were saved and how many are lost."),
+            N_("On the gateway: edge doctor says what its disk is like. Exchange a worn card or disk."),
+        ),
+    ),
+    "store_copied": Condition(
+        N_("Gateway's store is a copy"),
+        N_(
+            "The gateway's data were put back from a backup or copied to another disk. It began a new numbering, so that "
+            "nothing counts twice."
+        ),
+        (
+            N_("If somebody has just moved or restored this gateway, nothing needs to be done."),
+            N_("If not, see whether a second box runs with the same data, and shut it out."),
+        ),
+    ),
     "store_failing": Condition(
         N_("Gateway cannot write to its disk"),
         N_(

@@ -178,7 +178,7 @@ function hearGateway(message) {
   refreshIn(1000);
 }
 
-const REFRESHING = new Set(["alarms", "orders", "inspection", "doors", "lifts", "visitors", "notices"]);
+const REFRESHING = new Set(["alarms", "orders", "inspection", "doors", "lifts", "visitors", "notices", "commands"]);
 
 function receive(message) {
   hasHeard = true;

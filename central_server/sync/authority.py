@@ -21,6 +21,7 @@ from central_server.errors import BadRequest, UsageError
 from central_server.private_file import write_private
 from protocols.enrolment import NAME
 
+CENTRE_NAME = "urn:gatehouse:centre:"
 _YEARS = 20
 SERVER_DAYS = 90
 GATEWAY_DAYS = 90
@@ -68,12 +69,19 @@ class Authority:
         uri = x509.UniformResourceIdentifier(f"{NAME}{edge_id}")
         return self._issue(key, edge_id, [uri], ExtendedKeyUsageOID.CLIENT_AUTH, now, days)
 
-    def for_server(self, names: Sequence[str], now: dt.datetime) -> tuple[str, Issued]:
-        """Make a key and a certificate for the gateways' door, for every name under which they find it."""
+    def for_server(self, names: Sequence[str], now: dt.datetime, days: int = SERVER_DAYS) -> tuple[str, Issued]:
+        """Make a key and a certificate for a door of gateways, for every name under which they find it."""
         key = ec.generate_private_key(ec.SECP256R1())
         found = [_general_name(name) for name in names]
-        issued = self._issue(key.public_key(), names[0], found, ExtendedKeyUsageOID.SERVER_AUTH, now, SERVER_DAYS)
+        issued = self._issue(key.public_key(), names[0], found, ExtendedKeyUsageOID.SERVER_AUTH, now, days)
         return _key_pem(key), issued
+
+    def for_client(self, name: str, now: dt.datetime) -> str:
+        """Make a key and a certificate with which the centre itself comes to a broker, as one PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        uri = x509.UniformResourceIdentifier(f"{CENTRE_NAME}{name}")
+        issued = self._issue(key.public_key(), name, [uri], ExtendedKeyUsageOID.CLIENT_AUTH, now, SERVER_DAYS)
+        return _key_pem(key) + issued.pem
 
     def _issue(
         self,

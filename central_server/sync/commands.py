@@ -1,16 +1,24 @@
 """``central sync``: take batches that were carried by hand, prove the log, pack its readings anew."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from central_server.command import NO, Json, on_database
+from central_server.billing.period import parse_period
+from central_server.clock import now_ms
+from central_server.command import NO, Json, fail, on_database
 from central_server.config import Config
 from central_server.db import Database
+from central_server.errors import BadRequest
+from central_server.gaps.service import Gap, gaps_of
+from central_server.gaps.views import span_of
+from central_server.rbac import system
 from central_server.sync.proof import Proof, prove
 from central_server.sync.usb import Imported, import_file
 from central_server.telemetry.rebuild import Rebuilt
@@ -90,3 +98,38 @@ def rebuild(
         typer.echo(f"{found.batches} batches would be packed anew; they are in {found.blocks} blocks now.")
     else:
         typer.echo(f"{found.batches} batches are packed anew into {found.blocks} blocks.")
+
+
+@sync_app.command("gaps")
+def gaps(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Option("--period", help="A month, as 2026-10.")],
+    as_json: Json = False,
+) -> None:
+    """List when meters were not read, and whether the meter, its gateway or the link is to blame."""
+    try:
+        month = parse_period(period)
+    except ValueError:
+        fail(BadRequest("bad_month", "'{period}' is no month. Write it as 2026-10.", period=period), as_json)
+
+    async def work(config: Config, db: Database) -> list[Gap]:
+        return await gaps_of(db, system("command line"), *span_of(month, ZoneInfo(config.zone)), now_ms())
+
+    found = on_database(ctx, work, as_json)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "period": period, "gaps": [_gap(gap) for gap in found]}, ensure_ascii=False))
+        return
+    for gap in found:
+        told = _gap(gap)
+        typer.echo(f"{gap.edge_id}  {gap.code}  {told['since']}  {told['until'] or 'lasts'}  {gap.cause}")
+    if not found:
+        typer.echo("Every meter was read without a gap.")
+
+
+def _gap(gap: Gap) -> dict[str, str | None]:
+    until = None if gap.until is None else _iso(gap.until)
+    return {"edge_id": gap.edge_id, "device": gap.code, "since": _iso(gap.since), "until": until, "cause": gap.cause}
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -106,7 +106,7 @@ async def authenticate(db: Database, peer_certificate: Mapping[str, Any]) -> Gat
     """
     names: Sequence[tuple[str, str]] = peer_certificate.get("subjectAltName", ())
     edge_id = next((uri.removeprefix(NAME) for kind, uri in names if kind == "URI" and uri.startswith(NAME)), "")
-    serial = str(peer_certificate.get("serialNumber", "")).lower().lstrip("0")
+    serial = serial_of(peer_certificate)
     async with db.read() as connection:
         found = await find_gateway(connection, edge_id)
         query = select(certificate.c.gateway_id).where(
@@ -119,6 +119,11 @@ async def authenticate(db: Database, peer_certificate: Mapping[str, Any]) -> Gat
             "This gateway's certificate is not good any more. Enrol it anew: 'central edge invite', then 'edge enroll'.",
         )
     return found
+
+
+def serial_of(peer_certificate: Mapping[str, Any]) -> str:
+    """Give a certificate's serial as it is kept."""
+    return str(peer_certificate.get("serialNumber", "")).lower().lstrip("0")
 
 
 async def revoke_certificates(connection: AsyncConnection, edge_id: str, now: int) -> None:

@@ -10,72 +10,115 @@ from aiohttp.http_exceptions import HttpProcessingError
 from central_server.access import rules
 from central_server.clock import now_ms
 from central_server.devices import service as devices
-from central_server.errors import BadRequest, Busy, CentralError, Forbidden, NotSignedIn, TooLarge
+from central_server.errors import BadRequest, CentralError, Forbidden, NotSignedIn, TooLarge
 from central_server.sync import enrolment, service
 from central_server.sync.authority import Authority
+from central_server.sync.down import DOWN, SECRET
+from central_server.sync.gate import Gate, terms_for
+from central_server.sync.lag import Lag
 from central_server.sync.refusal import Refusals
+from central_server.sync.snapshots import Snapshots
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Handler, Policy, Route, is_local
 from protocols.access import PATH_RULES
+from protocols.down import PATH_DOWN
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
-from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, SIGN_KEY_HEADER
+from protocols.errors import ProtocolError
+from protocols.snapshot import LANE_HEADER, MAX_SNAPSHOT_BYTES, PATH_LIVE, decode_snapshot
+from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, SIGN_KEY_HEADER, Lane
 
 EXPANDER = web.AppKey("EXPANDER", Expander)
-GATE = web.AppKey("GATE", asyncio.Semaphore)
+GATE = web.AppKey("GATE", Gate)
+LAG = web.AppKey("LAG", Lag)
+SNAPSHOTS = web.AppKey("SNAPSHOTS", Snapshots)
 AUTHORITY = web.AppKey("AUTHORITY", Authority)
 REFUSALS = web.AppKey("REFUSALS", Refusals)
 CALLER = web.RequestKey("CALLER", GatewayRow)
-_MAX_STATUS_BYTES = 512 * 1024
-_MAX_REQUEST_BYTES = 16 * 1024
+MAX_STATUS_BYTES = 512 * 1024
+MAX_REQUEST_BYTES = 16 * 1024
 _BODY_TIMEOUT_S = 20
-_AT_ONCE = 32
+_LANES = frozenset(str(int(lane)) for lane in Lane)
 
 
 async def post_batch(request: web.Request) -> web.Response:
     """Store one batch; the answer is the acknowledgement."""
     gateway = await _gateway(request)
-    gate = request.app[GATE]
-    if gate.locked():
-        # Bodies wait in memory for the one writer; beyond this many the gateways keep them better than we do.
-        raise Busy("sync_busy", "Too many gateways deliver at once. Come again in {retry_after_s} s.", retry_after_s=2)
-    async with gate:
-        taken = await service.take_batch(request.app[DB], gateway, await _body(request, MAX_BATCH_BYTES))
+    with request.app[GATE].place(gateway.id, lane_said(request.headers.get(LANE_HEADER, ""))):
+        told = await take_batch(request.app, gateway, await _body(request, MAX_BATCH_BYTES))
+    return web.json_response(told)
+
+
+async def take_batch(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
+    """Store one batch; give the acknowledgement, by whatever way it goes back."""
+    taken = await service.take_batch(app[DB], gateway, body)
     if taken.batch_id is not None:
-        request.app[EXPANDER].wake()
-    return web.json_response({"acked": taken.acked, "head": taken.head, "names": taken.names})
+        app[EXPANDER].wake()
+    terms = terms_for(await app[LAG].batches())
+    return {"acked": taken.acked, "head": taken.head, "names": taken.names} | terms.as_json()
+
+
+async def post_live(request: web.Request) -> web.Response:
+    """Show a gateway's newest values while its readings are behind; nothing of it is counted."""
+    gateway = await _gateway(request)
+    return web.json_response(await take_live(request.app, gateway, await _body(request, MAX_SNAPSHOT_BYTES)))
+
+
+async def take_live(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
+    """Show a snapshot; give the answer. Raises: BadRequest."""
+    try:
+        readings = decode_snapshot(body)
+    except ProtocolError as error:
+        text = "The snapshot cannot be read: {detail}. Nothing of it is shown."
+        raise BadRequest("sync_broken_snapshot", text, kind=error.kind, detail=error.detail) from None
+    await app[SNAPSHOTS].take(gateway, readings)
+    pace_s = app[GATE].snapshot_pace_s(gateway.id)
+    return {"server_time": now_ms()} | ({"retry_after": pace_s} if pace_s else {})
+
+
+def lane_said(text: str) -> Lane | None:
+    """Read which lane a batch is said to be of; who says a better one than is true gains a moment, and is known."""
+    return Lane(int(text)) if text in _LANES else None
 
 
 async def post_status(request: web.Request) -> web.Response:
     """Note what a gateway says of itself; it is shown and not kept as history."""
     gateway = await _gateway(request)
-    body = await _body(request, _MAX_STATUS_BYTES)
+    return web.json_response(await take_status(request.app, gateway, await _body(request, MAX_STATUS_BYTES)))
+
+
+async def take_status(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
+    """Note a status; give the answer. Raises: BadRequest."""
     try:
         status: Any = json.loads(body)
         json.dumps(status, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise BadRequest("sync_broken_status", "The status is not JSON.") from None
-    view = await devices.note_status(request.app[DB], gateway.id, gateway.edge_id, status)
+    view = await devices.note_status(app[DB], gateway.id, gateway.edge_id, status)
     told = {"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view}
-    request.app[HUB].publish(told, site_id=gateway.site_id)
+    app[HUB].publish(told, site_id=gateway.site_id)
     access = status.get("access")
-    await rules.note_version(
-        request.app[DB], gateway.id, access.get("rules_version") if isinstance(access, dict) else None
-    )
-    version = await rules.version_for(request.app[DB], gateway.id)
-    return web.json_response({"server_time": now_ms(), "rules_version": version})
+    await rules.note_version(app[DB], gateway.id, access.get("rules_version") if isinstance(access, dict) else None)
+    version = await rules.version_for(app[DB], gateway.id)
+    return {"server_time": now_ms(), "rules_version": version}
 
 
 async def get_rules(request: web.Request) -> web.Response:
     """Give the rules of a gateway's doors, unless it has these already or has no doors."""
     gateway = await _gateway(request)
-    version = await rules.version_for(request.app[DB], gateway.id)
+    status, body = await rules_answer(request.app, gateway, request.query.get("have"))
+    return web.Response(status=status, body=body or None, content_type="application/json")
+
+
+async def rules_answer(app: web.Application, gateway: GatewayRow, have: str | None) -> tuple[int, bytes]:
+    """Give the status and the body of an answer to who asks for rules."""
+    version = await rules.version_for(app[DB], gateway.id)
     if version is None:
-        return web.Response(status=204)
-    if request.query.get("have") == str(version):
-        return web.Response(status=304)
-    body = await rules.body_for(request.app[DB], gateway.id)
-    return web.Response(body=body, content_type="application/json")
+        return 204, b""
+    if have == str(version):
+        return 304, b""
+    body = await rules.body_for(app[DB], gateway.id)
+    return (204, b"") if body is None else (200, body)
 
 
 async def get_authority(request: web.Request) -> web.Response:
@@ -85,19 +128,30 @@ async def get_authority(request: web.Request) -> web.Response:
 
 async def post_enrol(request: web.Request) -> web.Response:
     """Let a gateway in that has a one-time code."""
-    told = _json(await _body(request, _MAX_REQUEST_BYTES))
+    told = _json(await _body(request, MAX_REQUEST_BYTES))
     authority = request.app[AUTHORITY]
     found = await enrolment.enrol(request.app[DB], authority, told, now_ms(), request.remote or "")
     body = {"edge_id": found.edge_id, "certificate": found.certificate, "authority": authority.pem}
-    return web.json_response(body)
+    return web.json_response({**body, "command_key": request.app[DOWN].command_key})
 
 
 async def post_renew(request: web.Request) -> web.Response:
     """Give a gateway its next certificate."""
     gateway = await _gateway(request)
-    told = _json(await _body(request, _MAX_REQUEST_BYTES))
-    pem = await enrolment.renew(request.app[DB], request.app[AUTHORITY], gateway, told, now_ms())
-    return web.json_response({"certificate": pem})
+    return web.json_response(await take_renewal(request.app, gateway, await _body(request, MAX_REQUEST_BYTES)))
+
+
+async def take_renewal(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
+    """Certify a gateway's next key; give the answer."""
+    return {"certificate": await enrolment.renew(app[DB], app[AUTHORITY], gateway, _json(body), now_ms())}
+
+
+async def get_down(request: web.Request) -> web.WebSocketResponse:
+    """Keep a gateway's way down open."""
+    gateway = await _gateway(request)
+    certificate = request.get_extra_info("peercert")
+    proof = enrolment.serial_of(certificate) if certificate else SECRET + gateway.secret_hash
+    return await request.app[DOWN].serve(request, gateway, proof)
 
 
 def _json(body: bytes) -> Any:
@@ -150,7 +204,8 @@ async def _body(request: web.Request, limit: int) -> bytes:
 def set_up(app: web.Application) -> None:
     """Give an application what the gateways' door works with."""
     app[EXPANDER] = Expander(app[DB], app[HUB])
-    app[GATE] = asyncio.Semaphore(_AT_ONCE)
+    app[GATE], app[LAG] = Gate(), Lag(app[DB])
+    app[SNAPSHOTS] = Snapshots(app[DB], app[HUB])
     app[REFUSALS] = Refusals(app[DB])
 
 
@@ -181,5 +236,7 @@ def routes() -> list[Route]:
     return [
         Route("POST", PATH_BATCHES, _noted(post_batch), Policy.GATEWAY),
         Route("POST", PATH_STATUS, _noted(post_status), Policy.GATEWAY),
+        Route("POST", PATH_LIVE, _noted(post_live), Policy.GATEWAY),
         Route("GET", PATH_RULES, _noted(get_rules), Policy.GATEWAY),
+        Route("GET", PATH_DOWN, _noted(get_down), Policy.GATEWAY),
     ]

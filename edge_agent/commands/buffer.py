@@ -8,13 +8,15 @@ import typer
 from rich.progress import Progress
 
 from edge_agent.agent import lanes_json
-from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
-from edge_agent.commands.table import lanes_table, records_table
+from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, run, say, settings_of
+from edge_agent.commands.table import lanes_table, quarantine_table, records_table
 from edge_agent.config import Settings
 from edge_agent.credential import UplinkError
 from edge_agent.export import waiting_batches
 from edge_agent.identity import load_signer
 from edge_agent.live import iso_ms
+from edge_agent.quarantine import Aside, read_quarantine
+from edge_agent.store import Store
 from edge_agent.store_file import ASIDE, StoreError, find_faults, peek_records, read_lanes
 from protocols.export import write_export
 from protocols.sync import Lane, Reading, Record
@@ -127,6 +129,42 @@ def export(
         print_json({"ok": True, "file": str(file), "records": count})
     else:
         out.print(say(f"{count} records are in {file}. At the centre: central sync import {file.name}"), markup=False)
+
+
+@app.command("quarantine")
+def quarantine(
+    ctx: typer.Context,
+    retry: Annotated[bool, typer.Option("--retry", help="Have them sent again, as new records.")] = False,
+    seq: Annotated[int | None, typer.Option("--seq", min=1, help="Only the record with this number.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the centre refuses for good: kept here with the reason, in nobody's way."""
+    settings = _settings_with_store(ctx, as_json=as_json)
+    try:
+        found = [each for each in read_quarantine(settings.store_path) if seq in (None, each.seq)]
+        if retry and found and ask(settings, "put-back", as_json=as_json, seq=seq) is None:
+            run(_put_back(settings, seq))
+    except StoreError as error:
+        fail(str(error), WRONG, as_json=as_json)
+    if as_json:
+        print_json({"retried": retry, "records": [_aside_json(each) for each in found]})
+    elif not found:
+        out.print(say("Nothing is set aside: the centre takes every record."))
+    elif retry:
+        out.print(say(f"{len(found)} records wait for the centre again."))
+    else:
+        out.print(quarantine_table([_aside_json(each) for each in found]))
+        out.print(say("The reason says what to mend, here or at the centre. Then: edge buffer quarantine --retry"))
+
+
+async def _put_back(settings: Settings, seq: int | None) -> None:
+    async with await Store.open(settings.store_path, settings.edge_id) as store:
+        await store.put_back(seq)
+
+
+def _aside_json(each: Aside) -> dict[str, Any]:
+    told = {"lane": each.lane.word, "seq": each.seq, "at": iso_ms(each.at), "reason": each.reason}
+    return {**told, "record": each.record}
 
 
 def _settings_with_store(ctx: typer.Context, *, as_json: bool) -> Settings:

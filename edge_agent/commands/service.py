@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from drivers.factory import create_bus, create_driver
-from edge_agent.agent import VERSION, lanes_json, no_uplink, read_device, run_agent
+from edge_agent.agent import VERSION, lanes_json, no_downlink, no_uplink, read_device, run_agent
 from edge_agent.commands import complete
 from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
 from edge_agent.commands.shell import run as run_async
@@ -30,6 +30,7 @@ from edge_agent.commands.table import (
 from edge_agent.config import Device, Settings
 from edge_agent.control import ControlError
 from edge_agent.credential import UplinkError
+from edge_agent.incident import incident_json, read_incidents
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store_file import StoreError, read_identity, read_lanes
 from protocols.sync import Lane
@@ -139,9 +140,14 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
         "uptime_s": None,
         "version": VERSION,
         "clock": {"ok": True, "offset_ms": None},
-        "store": {"ok": True, "error": None},
+        "store": {
+            "ok": True,
+            "error": None,
+            "incident": incident_json(read_incidents(path)) if has_store else None,
+        },
         "lanes": lanes_json(read_lanes(path)) if has_store else {lane.word: _NO_LANE for lane in Lane},
         "uplink": no_uplink("stopped" if settings.uplink else "none"),
+        "downlink": no_downlink("stopped" if settings.uplink else "none"),
         "access": _stopped_rules(settings),
         "buses": [
             {"id": bus.id, "kind": bus.kind, "state": "stopped", "utilisation": None, "period_ms": None}
@@ -151,7 +157,7 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
         "devices": [
             {"id": device.id, "name": device.name, "bus": device.bus, "profile": device.profile.name}
             | {"kind": device.profile.kind, "address": device.address, "period_s": device.period_s}
-            | nothing
+            | {**nothing, "commands": []}
             for device in settings.devices
         ],
     }
@@ -176,12 +182,16 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
         out.print(Text.assemble(say("uplink "), state_text(uplink["state"]), heard))
     if uplink.get("error"):
         out.print(Text(f"  {say(uplink['error'])}", style="yellow"))
+    if error := (found.get("downlink") or {}).get("error"):
+        out.print(Text(f"{say('commands from the centre')}: {say(error)}", style="yellow"))
     if not clock["ok"]:
         out.print(Text(say(f"clock {clock['offset_ms']} ms away from the centre's"), style="bold red"))
     access = found.get("access") or {}
     if access.get("rules_version") is not None:
         version, confirmed = access["rules_version"], age(access["rules_age_s"])
         out.print(say(f"access rules {version}, confirmed {confirmed} ago  decisions {access['decisions']}"))
+    if incident := store.get("incident"):
+        out.print(Text(f"{incident['at'][:16].replace('T', ' ')}Z {say(incident['sentence'])}", style="yellow"))
     if store.get("error"):
         out.print(Text(f"{say('store')} {say(store['error'])}", style="bold red"))
     out.print()

@@ -104,6 +104,20 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
+def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Lay out records that were set aside, each with its reason."""
+    table = _table("lane", "seq", "at", "what", "value", "reason", right=(1, 4))
+    for column in (3, 5):
+        table.columns[column].no_wrap = False
+    for row in rows:
+        record = row["record"]
+        is_reading = record["type"] == "reading"
+        what = f"{record['device']} {record['point']}" if is_reading else f"{record['kind']} {record['subject']}"
+        value = record["value"] or "-" if is_reading else ""
+        table.add_row(row["lane"], str(row["seq"]), instant(row["at"]), _cut(what), value, Text(row["reason"]))
+    return table
+
+
 def doors_table(rows: Sequence[Mapping[str, Any]], width: int, now: float) -> Table:
     """Lay the doors out, with the name where it has room."""
     is_wide = width >= _WIDE

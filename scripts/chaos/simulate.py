@@ -36,7 +36,7 @@ from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, 
 from edge_agent.reserve import Reserve
 from edge_agent.row import from_rows
 from edge_agent.store_file import StoreError, connect, load_identity, select_records
-from edge_agent.sync import Policy, Rest, SendBatch, SendStatus, Uplink
+from edge_agent.sync import Policy, Rest, SendBatch, SendLive, SendStatus, SetAside, Uplink
 from edge_agent.writer import Ack, Append, Writer
 from protocols.errors import ProtocolError
 from protocols.quantity import Quality
@@ -337,6 +337,10 @@ class World:
             case SendStatus():
                 answer: Answer = Unreachable("lost") if is_faulty and self._is_lost() else Heard(1)
                 self.edge.uplink.status_answered(answer, self.now)
+            case SendLive():
+                self.edge.uplink.live_answered(Heard(1), self.now)
+            case SetAside(lane):  # the centre here was only in a mood, so the record has its tries again
+                self.edge.uplink.set_aside(lane, self.now)
             case SendBatch(lane):
                 first, last, body = self.edge.batch(action)
                 answer = self._carry(body) if is_faulty else self.centre.deliver(body)

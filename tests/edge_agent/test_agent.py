@@ -9,11 +9,17 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from aiohttp import web
+
 from drivers.bus.settings import SerialSettings, TcpSettings
-from edge_agent.agent import probe_cost_s
+from edge_agent.agent import probe_cost_s, run_agent
+from edge_agent.answer import Acked, Unnamed
+from edge_agent.config import load_settings
 from edge_agent.live import iso_ms
+from edge_agent.store import Store
 from edge_agent.store_file import peek_records, read_lanes
-from protocols.sync import Event, Lane, Reading
+from protocols.sync import PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
+from scripts.chaos.simulate import _KEY, Centre
 from tests.edge_agent.site import Site, open_site
 
 HEALTHY = ("em-1", "em-2", "em-3")
@@ -144,3 +150,69 @@ async def test_a_meter_that_comes_back_and_a_line_that_is_cut_are_told(tmp_path:
 def test_a_silent_serial_device_costs_its_timeout_and_the_quiet_after_it() -> None:
     assert probe_cost_s(TcpSettings("a", "127.0.0.1", timeout_s=0.5)) == 0.5
     assert probe_cost_s(SerialSettings("b", "/dev/null", timeout_s=1.0)) > 2.0
+
+
+def at_the_door(centre: Centre) -> web.Application:
+    """Let a centre's decisions be asked over HTTP."""
+
+    async def batches(request: web.Request) -> web.Response:
+        match centre.deliver(await request.read()):
+            case Acked(mark, head, names):
+                return web.json_response({"acked": mark, "head": head, "names": names})
+            case Unnamed(have):
+                return web.json_response({"error": {"key": "sync_names", "fields": {"have": have}}}, status=409)
+            case other:
+                return web.json_response({"error": {"key": f"{other}"}}, status=403)
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response({"server_time": time.time_ns() // 1_000_000})
+
+    app = web.Application(client_max_size=8 * 1024 * 1024)
+    app.router.add_post(PATH_BATCHES, batches)
+    app.router.add_post(PATH_STATUS, status)
+    return app
+
+
+async def test_a_gateway_that_finds_its_store_damaged_mends_it_and_goes_on(tmp_path: Path) -> None:
+    centre = Centre()
+    runner = web.AppRunner(at_the_door(centre), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "secret").chmod(0o600)
+    (tmp_path / "edge.toml").write_text(
+        f'[edge]\nid = "gw-1"\ndata = "data"\n\n[uplink]\nurl = "{site.name}"\nsecret_file = "secret"\n'
+    )
+    settings = load_settings(tmp_path / "edge.toml")
+    (settings.data / "identity").mkdir(parents=True, mode=0o700)
+    (settings.data / "identity" / "sign.key").write_text(_KEY.private_bytes_raw().hex())
+    series = Series("em-1", "energyImportTotal", "kWh")
+    async with await Store.open(settings.store_path, "gw-1") as store:
+        await store.append(Lane.BILLING, [Reading(series, at, Decimal(at)) for at in range(1, 401)])
+        await store.append(Lane.SAFETY, [Event("access", "door:front", 1, {"text": "seven apples"})] * 3)
+    content = settings.store_path.read_bytes()
+    assert content.count(b"seven apples") == 3
+    settings.store_path.write_bytes(content.replace(b"seven apples", b"seven apfles", 1))
+    gateway = asyncio.create_task(run_agent(settings))
+    async with asyncio.timeout(15):
+        while not (conditions := told_conditions(centre)) or len(centre.records(Lane.BILLING)) < 400:
+            await asyncio.sleep(0.05)
+    gateway.cancel()
+    await asyncio.wait([gateway])
+    await runner.cleanup()
+    assert conditions == ["store_damaged"]
+    assert [record.taken_at for record in centre.records(Lane.BILLING) if isinstance(record, Reading)] == [
+        *range(1, 401)
+    ]
+    doors = [
+        record.body for record in centre.records(Lane.SAFETY) if isinstance(record, Event) and record.kind == "access"
+    ]
+    assert doors == [{"text": "seven apples"}] * 2, "of what was changed nothing wrong was sent"
+    (stone,) = [record.body for record in centre.records(Lane.CONTROL) if isinstance(record, Event)]
+    assert (stone["lane"], stone["lost"]) == (0, 1)
+
+
+def told_conditions(centre: Centre) -> list[str]:
+    events = [record for record in centre.records(Lane.SAFETY) if isinstance(record, Event)]
+    return [event.body["condition"] for event in events if event.kind == "alarm"]

@@ -10,6 +10,7 @@ from edge_agent.answer import (
     Acked,
     Broken,
     Busy,
+    Disputed,
     Gap,
     Heard,
     Refused,
@@ -58,7 +59,7 @@ def test_no_other_code_than_200_acknowledges(status: int, body: bytes) -> None:
 
 def test_a_gap_names_what_the_centre_expects() -> None:
     assert read_batch_answer(409, None, error("sync_gap", expected=7)) == Gap(7)
-    assert isinstance(read_batch_answer(409, None, error("sync_gap", expected="7")), Broken)
+    assert isinstance(read_batch_answer(409, None, error("sync_gap", expected="7")), Disputed)
 
 
 def test_refusals_are_told_apart() -> None:

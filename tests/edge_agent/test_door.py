@@ -104,11 +104,15 @@ class Centre:
         app.router.add_post(PATH_STATUS, self._status)
         app.router.add_post(PATH_BATCHES, self._batch)
         app.router.add_get(PATH_RULES, self._rules)
+        self.add_routes(app)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
         self.port = runner.addresses[0][1]
         return runner
+
+    def add_routes(self, app: web.Application) -> None:
+        """Say more than this, where a test wants it."""
 
     def serve(self, rules: Rules) -> None:
         self.version, self.body = rules.version, encode_rules(rules)
@@ -210,15 +214,17 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, centre: Centre | None = None) -> AsyncIterator[House]:
+async def house(
+    folder: Path, centre: Centre | None = None, site_text: str = SITE, edge_text: str = EDGE
+) -> AsyncIterator[House]:
     centre = centre or Centre()
     runner = await centre.start()
-    site = site_from(SITE, folder)
+    site = site_from(site_text, folder)
     (folder / "secret").touch(mode=0o600)
     (folder / "secret").write_text("secret")
     try:
         async with running(site, control=folder / "sim.sock") as served:
-            (folder / "edge.toml").write_text(EDGE.format(centre=centre.port, port=served.port("io")))
+            (folder / "edge.toml").write_text(edge_text.format(centre=centre.port, port=served.port("io")))
             settings = load_settings(folder / "edge.toml")
             settings.data.mkdir(exist_ok=True)
             async with await Store.open(settings.store_path, "gw-1") as store:

@@ -14,7 +14,7 @@ POWER = Series("em-1", "powerTotal", "W")
 def round_trip(record: Record) -> Record:
     rows = to_rows(Lane.TELEMETRY, 1, [record], {POWER: 1})
     names = (None, "", "") if isinstance(record, Event) else record.series
-    return from_rows([(row[1], *names, *row[3:]) for row in rows])[0]  # type: ignore[arg-type, misc]
+    return from_rows([(row[1], *names, *row[3:9]) for row in rows])[0]  # type: ignore[arg-type, misc]
 
 
 @pytest.mark.parametrize("text", ["0", "-0.05", "1234.50", "1E+3", "0E-7", "-1.2E-9", "4611686018427387903"])

@@ -113,7 +113,7 @@ def test_a_write_error_refuses_the_records_whole_and_passes(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "fault", ["fdatasync:error=EIO:when=15..21", "fdatasync:error=EIO:when=12+7", "pwrite64:error=EIO:when=40..70"]
+    "fault", ["fdatasync:error=EIO:when=30..36", "fdatasync:error=EIO:when=30+7", "pwrite64:error=EIO:when=120..150"]
 )
 def test_a_disk_that_fails_keeps_what_was_promised_and_nothing_else(tmp_path: Path, fault: str) -> None:
     tracer = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,pwrite64"]

@@ -3,14 +3,15 @@
 import random
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.answer import Acked, Answer, Broken, Busy, Gap, Heard, Refused, TooLarge, Unreachable
+from edge_agent.answer import Acked, Answer, Broken, Busy, Disputed, Gap, Heard, Refused, TooLarge, Unreachable
 from edge_agent.store import LaneState
-from edge_agent.sync import Link, Policy, Rest, SendBatch, SendStatus, Uplink
+from edge_agent.sync import Link, Policy, Rest, SendBatch, SendLive, SendStatus, SetAside, Uplink
 from protocols.sync import Lane
 
 POLICY = Policy(limit=100)
@@ -40,6 +41,9 @@ def answer(uplink: Uplink, states: dict[Lane, LaneState], sent: SendBatch, reply
 
 def sends(uplink: Uplink, states: dict[Lane, LaneState], now: float = 0) -> SendBatch:
     action = uplink.next(states, now)
+    if action == SendLive():
+        uplink.live_answered(Heard(1), now)
+        action = uplink.next(states, now)
     assert isinstance(action, SendBatch), action
     return action
 
@@ -152,20 +156,130 @@ def test_a_gap_that_the_store_cannot_fill_holds_that_lane_only(expected: int) ->
     assert sends(uplink, states, 60).lane is Lane.BILLING
 
 
-def test_halving_finds_the_record_that_does_not_pass() -> None:
+def test_halving_finds_the_record_that_does_not_pass_and_sets_it_aside() -> None:
     uplink = online()
-    states = lanes(control=(400, 0))
-    poison, acked, tries = 77, 0, 0
-    while isinstance(action := uplink.next(states, 0), SendBatch):
-        tries += 1
-        last = min(action.after_seq + action.limit, 400)
-        bad = action.after_seq < poison <= last
-        if not bad:
-            acked = last
-        answer(uplink, states, action, Broken("not readable (sync_broken_batch)") if bad else Acked(last))
-    assert acked == poison - 1, "everything before it is through"
-    assert "record 77 of the control lane" in str(uplink.error)
+    poison, last, acked, tries, now, aside = 77, 400, 0, 0, 0.0, None
+    while acked < last:
+        states = lanes(control=(last, acked))
+        match uplink.next(states, now):
+            case SendBatch(lane, after_seq, limit) as action:
+                tries += 1
+                end = min(after_seq + limit, last)
+                is_bad = after_seq < poison <= end and aside is None
+                acked = acked if is_bad else end
+                answer(
+                    uplink, states, action, Broken("not readable (sync_broken_batch)") if is_bad else Acked(end), now
+                )
+            case SetAside(lane, seq, reason):
+                aside = (seq, reason, acked)
+                uplink.set_aside(lane, now)
+            case Rest(seconds):
+                now += seconds
+            case _:
+                uplink.status_answered(Heard(1), now)
+    assert aside == (poison, "not readable (sync_broken_batch)", poison - 1), "everything before it is through"
     assert tries < 30
+
+
+@pytest.mark.parametrize("reply", [Broken("no"), TooLarge()])
+def test_a_single_refusal_does_not_set_a_record_aside(reply: Answer) -> None:
+    uplink, now, sent = online(chance=1.0), 0.0, 0
+    states = lanes(billing=(1, 0))
+    while not isinstance(action := uplink.next(states, now), SetAside):
+        if isinstance(action, SendBatch):
+            answer(uplink, states, action, reply, now)
+            sent += 1
+        elif isinstance(action, Rest):
+            now += action.seconds
+        else:
+            uplink.live_answered(Heard(1), now)
+            uplink.status_answered(Heard(1), now)
+    assert sent == 3
+    assert now >= 1, "the tries are spread"
+
+
+def test_a_centre_that_refuses_everything_does_not_empty_the_lane() -> None:
+    uplink, states, now, aside = online(chance=1.0), lanes(billing=(1000, 0)), 0.0, 0
+    while now < 3600:
+        match uplink.next(states, now):
+            case SendBatch() as action:
+                answer(uplink, states, action, Broken("no"), now)
+            case SetAside(lane):
+                aside += 1
+                uplink.set_aside(lane, now)
+            case SendStatus():
+                uplink.status_answered(Heard(1), now)
+            case SendLive():
+                uplink.live_answered(Heard(1), now)
+            case Rest(seconds):
+                now += max(seconds, 0.01)
+    assert aside <= 8 + 3600 / 60
+    assert uplink.link is Link.REFUSED
+
+
+def test_a_dispute_over_a_lane_sets_nothing_aside() -> None:
+    uplink, states = online(), lanes(billing=(1, 0), telemetry=(1, 0))
+    answer(uplink, states, sends(uplink, states), Disputed("an old copy (sync_fenced)"))
+    assert sends(uplink, states).lane is Lane.TELEMETRY
+    assert (uplink.link, uplink.error) == (Link.REFUSED, "an old copy (sync_fenced)")
+
+
+def test_the_newest_values_overtake_a_backlog_once_a_second() -> None:
+    uplink, states, now, sent = online(), lanes(telemetry=(100_000, 0)), 0.0, []
+    for _ in range(120):
+        action = uplink.next(states, now)
+        now += 0.05
+        match action:
+            case SendLive():
+                sent.append(now)
+                uplink.live_answered(Heard(1), now)
+            case SendBatch():
+                answer(uplink, states, action, Acked(action.after_seq + action.limit), now)
+            case SendStatus():
+                uplink.status_answered(Heard(1), now)
+    assert 5 <= len(sent) <= 6
+    assert max(later - earlier for earlier, later in pairwise(sent)) < 1.2
+
+
+def test_nothing_overtakes_where_nothing_waits() -> None:
+    uplink = online()
+    assert not isinstance(uplink.next(lanes(telemetry=(100, 0), billing=(3, 0)), 0), SendLive)
+
+
+def test_batches_grow_to_the_centres_window_and_shrink_where_they_take_long() -> None:
+    uplink = Uplink(Policy(), lambda: 1.0)
+    uplink.next(lanes(), 0)
+    uplink.status_answered(Heard(1), 0)
+    states, limits = lanes(telemetry=(10**6, 0)), []
+    for took in (0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.1):
+        action = sends(uplink, states, 1)
+        limits.append(action.limit)
+        answer(uplink, states, action, Acked(action.after_seq + action.limit, window=16_000), 1 + took)
+    assert limits == [5000, 10_000, 16_000, 16_000, 16_000, 8000, 4000]
+
+
+@pytest.mark.parametrize("reply", [Acked(100, wait_s=7), Busy(7, "busy")])
+def test_a_centre_that_wants_no_backlog_gets_everything_else(reply: Answer) -> None:
+    uplink, states = online(chance=1.0), lanes(telemetry=(1000, 0), safety=(0, 0))
+    answer(uplink, states, sends(uplink, states), reply)
+    assert uplink.link is Link.ONLINE
+    assert sends(uplink, lanes(telemetry=(1000, 0), safety=(1, 0)), 1).lane is Lane.SAFETY
+    assert uplink.next(states, 1) == SendLive()
+    uplink.live_answered(Heard(1), 1)
+    uplink.status_answered(Heard(1), 13)
+    assert uplink.next(states, 13) == SendLive()
+    uplink.live_answered(Heard(1), 13)
+    assert isinstance(uplink.next(states, 13.9), Rest), "seven seconds, and as much again by chance"
+    uplink.status_answered(Heard(1), 14)
+    assert sends(uplink, states, 14).lane is Lane.TELEMETRY
+
+
+def test_a_centre_without_snapshots_is_not_asked_every_second() -> None:
+    uplink, states = online(chance=0.0), lanes(telemetry=(1000, 0))
+    assert uplink.next(states, 0) == SendLive()
+    uplink.live_answered(Disputed("not found (not_found)"), 0)
+    assert uplink.link is Link.ONLINE
+    assert uplink.next(states, 4) == SendBatch(Lane.TELEMETRY, 0, 100)
 
 
 def test_a_batch_over_the_limit_is_sent_in_halves_which_grow_again() -> None:
@@ -211,7 +325,7 @@ def test_a_busy_centre_is_left_alone_for_as_long_as_it_asks(chance: float) -> No
     uplink = online(chance)
     states = lanes(safety=(1, 0))
     answer(uplink, states, sends(uplink, states), Busy(7, "busy"))
-    assert 7 <= (uplink.retry_in_s(0) or 0) <= 10.5
+    assert 7 <= (uplink.retry_in_s(0) or 0) <= 14
     assert isinstance(uplink.next(states, 6.9), Rest)
 
 
@@ -232,24 +346,29 @@ def test_a_status_the_centre_cannot_read_does_not_stop_the_records() -> None:
 
 
 class Centre:
-    """The other side's rules, in memory: a mark and a list a lane."""
+    """The other side's rules, in memory: a mark and a list a lane; some records it refuses for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, poison: set[int]) -> None:
         self.kept: dict[Lane, list[int]] = {lane: [] for lane in Lane}
+        self.marks = dict.fromkeys(Lane, 0)
         self.ends: dict[Lane, dict[int, str]] = {lane: {0: ""} for lane in Lane}
         self.unlinked = 0
+        self.poison = poison
 
-    def take(self, lane: Lane, numbers: Iterable[int], prev: str) -> Answer:
-        kept, ends = self.kept[lane], self.ends[lane]
+    def take(self, lane: Lane, first: int, numbers: Iterable[int], prev: str) -> Answer:
+        kept, ends, mark = self.kept[lane], self.ends[lane], self.marks[lane]
         numbers = list(numbers)
-        if numbers[0] > len(kept) + 1:
-            return Gap(len(kept) + 1)
-        if numbers[-1] > len(kept):
+        if self.poison.intersection(numbers):
+            return Broken("cannot be read")
+        if first > mark + 1:
+            return Gap(mark + 1)
+        if numbers[-1] > mark:
             # What comes again with more behind it is linked by its contents, everything else by prev.
-            self.unlinked += numbers[0] == len(kept) + 1 and prev != ends[len(kept)]
-            kept += [number for number in numbers if number > len(kept)]
-            ends[len(kept)] = digest_of(numbers, prev)
-        return Acked(len(kept), ends[len(kept)])
+            self.unlinked += first == mark + 1 and prev != ends[mark]
+            kept += [number for number in numbers if number > mark]
+            self.marks[lane] = numbers[-1]
+            ends[numbers[-1]] = digest_of(numbers, prev)
+        return Acked(self.marks[lane], ends[self.marks[lane]])
 
 
 def digest_of(numbers: Sequence[int], prev: str) -> str:
@@ -261,48 +380,57 @@ def digest_of(numbers: Sequence[int], prev: str) -> str:
     st.integers(0, 2**32),
     st.floats(0, 0.6),
     st.dictionaries(st.sampled_from(list(Lane)), st.integers(1, 900), min_size=1),
+    st.sets(st.integers(1, 900), max_size=4),
 )
 def test_everything_arrives_once_and_in_order_whatever_the_network_does(
-    seed: int, trouble: float, ends: dict[Lane, int]
+    seed: int, trouble: float, ends: dict[Lane, int], poison: set[int]
 ) -> None:
     chance = random.Random(seed)
-    uplink, centre, now = Uplink(POLICY, chance.random), Centre(), 0.0
+    uplink, centre, now = Uplink(POLICY, chance.random), Centre(poison), 0.0
     last = dict.fromkeys(Lane, 0)
     acked = dict.fromkeys(Lane, 0)
     chains = dict.fromkeys(Lane, "")
-    for turn in range(4000):
+    aside: dict[Lane, set[int]] = {lane: set() for lane in Lane}
+    for turn in range(6000):
         for lane, end in ends.items():  # records keep coming while the network plays up
             last[lane] = min(end, last[lane] + chance.randrange(40))
         if turn % 97 == 96:  # the process starts anew; what is stored stays
             uplink = Uplink(POLICY, chance.random)
         if turn == 300:
             trouble = 0.0
-        states = {
-            lane: LaneState(last[lane] + 1, acked[lane], last[lane] - acked[lane], None, chains[lane]) for lane in Lane
-        }
+        left = {lane: sorted(set(range(acked[lane] + 1, last[lane] + 1)) - aside[lane]) for lane in Lane}
+        states = {lane: LaneState(last[lane] + 1, acked[lane], len(left[lane]), None, chains[lane]) for lane in Lane}
         for lane, mark, chain in uplink.unsettled(states):
             if chance.random() >= trouble:  # else the disk is full just now
-                assert mark <= len(centre.kept[lane]), "nothing is deleted that the centre does not have"
+                assert mark <= centre.marks[lane], "nothing is deleted that the centre does not have"
                 acked[lane], chains[lane] = mark, chain
         match uplink.next(states, now):
             case Rest(seconds):
-                if acked == last and all(last[lane] == end for lane, end in ends.items()):
+                if not any(left.values()) and all(last[lane] == end for lane, end in ends.items()):
                     break
                 now += min(seconds, 5)
             case SendStatus():
                 uplink.status_answered(Unreachable("lost") if chance.random() < trouble else Heard(1), now)
+            case SendLive():
+                uplink.live_answered(chance.choice([Heard(1), Busy(1, "busy")]), now)
+            case SetAside(lane, seq):
+                assert seq in poison, "only what the centre refuses is set aside"
+                aside[lane].add(seq)
+                uplink.set_aside(lane, now)
             case SendBatch(lane, after_seq, limit, prev):
-                numbers = range(after_seq + 1, min(after_seq + limit, last[lane]) + 1)
+                numbers = [seq for seq in left[lane] if seq > after_seq][:limit]
+                if not numbers:
+                    uplink.nothing_there(lane, states[lane])
+                    continue
                 reply: Answer = Unreachable("lost on the way")
                 if chance.random() >= trouble:
-                    reply = centre.take(lane, numbers, prev)
+                    reply = centre.take(lane, after_seq + 1, numbers, prev)
                 if chance.random() < trouble:
-                    reply = chance.choice(
-                        [Unreachable("the answer was lost"), Busy(1, "busy"), TooLarge(), Broken("cut")]
-                    )
+                    reply = chance.choice([Unreachable("the answer was lost"), Busy(1, "busy")])
                 digest = digest_of(numbers, prev)
                 uplink.batch_answered(numbers[0], numbers[-1], lane, states[lane], reply, now, digest)
-    assert acked == {lane: ends.get(lane, 0) for lane in Lane}, "the backlog drains once the network is well"
-    for lane, end in ends.items():
-        assert centre.kept[lane] == list(range(1, end + 1))
+    for lane in Lane:
+        assert aside[lane] == poison.intersection(range(1, ends.get(lane, 0) + 1))
+        wanted = [number for number in range(1, ends.get(lane, 0) + 1) if number not in poison]
+        assert centre.kept[lane] == wanted, "the backlog drains once the network is well"
     assert centre.unlinked == 0, "every batch names the one before it"

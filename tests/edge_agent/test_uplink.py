@@ -47,6 +47,7 @@ class Centre:
         self.authorization: set[str | None] = set()
         self.sizes: list[int] = []
         self.instead: Handler | None = None
+        self.extra: list[tuple[str, Handler]] = []
         self.tries = 0
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -61,6 +62,8 @@ class Centre:
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_post(PATH_BATCHES, self._batch)
         app.router.add_post(PATH_STATUS, self._status)
+        for path, handler in self.extra:
+            app.router.add_post(path, handler)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()

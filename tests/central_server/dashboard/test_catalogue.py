@@ -43,7 +43,6 @@ SILENT = (
     "crypto",
     "db",
     "migrate",
-    "commands",
     "cli",
     "app",
 )
@@ -63,7 +62,7 @@ def error_texts() -> Iterator[str]:
     """Find the texts of errors raised where pages can meet them, also those kept in a variable before."""
     for path in ROOT.rglob("*.py"):
         parts = {*path.relative_to(ROOT).parts[:-1], path.stem}
-        if parts & set(SILENT):
+        if parts & set(SILENT) or path.name == "commands.py":  # of the command line, and no folder of that name
             continue
         tree = ast.parse(path.read_text())
         kept = {

@@ -26,6 +26,7 @@ from central_server.sync.enrolment import CODE_MS, new_code
 from edge_agent.certificate import Certificate
 from edge_agent.credential import UplinkError
 from edge_agent.enrolment import enrol, renew
+from edge_agent.http_link import HttpLink
 from edge_agent.identity import keep_certificate, load_identity, load_signer, pending_request, trusting
 from edge_agent.store import Store
 from edge_agent.sync import Policy
@@ -89,7 +90,7 @@ async def test_a_gateway_enrols_once_delivers_and_its_keys_stay_its_own(door: Do
     code = await door.code()
     await enrol(door.url, code.lower(), tmp_path, "gw-1")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "identity").iterdir()}
-    assert modes == dict.fromkeys(("tls.pem", "authority.pem", "sign.key"), 0o600)
+    assert modes == dict.fromkeys(("tls.pem", "authority.pem", "sign.key", "command.key"), 0o600)
     async with await Store.open(tmp_path / "edge.db", "gw-1") as store:
         client = UplinkClient(
             door.url,
@@ -178,7 +179,7 @@ async def test_a_certificate_renews_itself_and_the_old_one_is_good_meanwhile(doo
     credential = Certificate(tmp_path, "gw-1", lambda: later)
     async with shown(tmp_path, door) as session:
         before = credential.generation()
-        await credential.renew(session)
+        await credential.renew(HttpLink(session, door.url))
         assert credential.generation() != before
         assert await status_of(session) == 200
     second = load_identity(tmp_path, "gw-1")
@@ -287,5 +288,5 @@ async def test_renewal_with_a_spoilt_answer_leaves_the_certificate_in_force(door
         keep_certificate(tmp_path, before[before.index(b"-----BEGIN CERTIFICATE") :].decode(), None)
     assert (tmp_path / "identity" / "tls.pem").read_bytes() == before
     async with shown(tmp_path, door) as session:
-        await renew(session, tmp_path, "gw-1")
+        await renew(HttpLink(session, door.url), tmp_path, "gw-1")
     assert (tmp_path / "identity" / "tls.pem").read_bytes() != before

@@ -3,15 +3,20 @@
 import asyncio
 import gzip
 import json
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 import pytest
 
+from central_server.clock import now_ms
 from central_server.devices.service import revoke
-from central_server.sync.views import GATE
+from central_server.sync.gate import AT_ONCE
+from central_server.sync.views import GATE, SNAPSHOTS
+from central_server.web import HUB
 from protocols.quantity import Quality
-from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
+from protocols.snapshot import LANE_HEADER, PATH_LIVE, encode_snapshot
+from protocols.sync import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
 
 Centre: TypeAlias = Any  # the fixtures' classes, in conftest
 Gateway: TypeAlias = Any
@@ -181,15 +186,54 @@ async def test_a_body_that_does_not_unpack_is_refused(gateway: Gateway) -> None:
     assert answer.status == 400
 
 
-async def test_too_many_at_once_are_told_to_come_again(centre: Centre, gateway: Gateway) -> None:
-    body = gateway.batch(Lane.BILLING, 1, *readings(1, 1))
-    gate = centre.app[GATE]
-    while not gate.locked():
-        await gate.acquire()
-    answer = await gateway.deliver(body)
-    assert (answer.status, answer.json["error"]["key"], answer.headers["Retry-After"]) == (503, "sync_busy", "2")
-    gate.release()
+async def test_too_many_at_once_are_told_to_come_again_and_an_alarm_is_let_in(centre: Centre, gateway: Gateway) -> None:
+    body, alarm = gateway.batch(Lane.BILLING, 1, *readings(1, 1)), Event("alarm", "x", 1, {"state": "on"})
+    with ExitStack() as full:
+        for number in range(AT_ONCE - 8):
+            full.enter_context(centre.app[GATE].place(number, Lane.TELEMETRY))
+        answer = await gateway.post(PATH_BATCHES, body, **{LANE_HEADER: "2"})
+        assert (answer.status, answer.json["error"]["key"]) == (503, "sync_busy")
+        assert int(answer.headers["Retry-After"]) >= 2
+        urgent = gateway.batch(Lane.SAFETY, 1, alarm)
+        assert (await gateway.post(PATH_BATCHES, urgent, **{LANE_HEADER: "0"})).status == 200
     assert (await gateway.deliver(body)).status == 200
+
+
+async def test_an_acknowledgement_says_how_much_more_is_taken(gateway: Gateway) -> None:
+    answer = await gateway.deliver(gateway.batch(Lane.BILLING, 1, *readings(1, 1)))
+    assert answer.json["window"] == MAX_BATCH_RECORDS
+    assert "retry_after" not in answer.json
+
+
+async def test_a_snapshot_is_shown_at_once_and_counted_never(centre: Centre, gateway: Gateway) -> None:
+    await gateway.send(Lane.BILLING, *readings(1, 3))
+    await settled(centre)
+    now = now_ms()
+    with_hub = centre.app[HUB].subscribe()
+    async with with_hub as queue:
+        shown = [Reading(ENERGY, now, Decimal("99.5")), Reading(Series("em-9", "new", "W"), now, Decimal(1))]
+        assert (await gateway.post(PATH_LIVE, encode_snapshot(shown))).status == 200
+        (item,) = json.loads(queue.get_nowait())["items"]
+        assert (item["value"], item["at"]) == ("99.5", now)
+        await gateway.post(PATH_LIVE, encode_snapshot([Reading(ENERGY, now - 5, Decimal(7))]))
+        ahead = now + 3_600_000
+        await gateway.post(PATH_LIVE, encode_snapshot([Reading(ENERGY, ahead, Decimal(8))]))
+        assert queue.empty(), "nothing older is shown, and nothing of the future"
+    await centre.app[SNAPSHOTS].write_down()
+    (row,) = await centre.rows("latest")
+    assert (row.taken_at, row.batch_id) == (now, None)
+    assert await counted(centre) == [1, 2, 3]
+    gateway.seqs[Lane.BILLING] = 3
+    await gateway.send(Lane.BILLING, Reading(ENERGY, now, Decimal("99.5")))
+    await settled(centre)
+    (row,) = await centre.rows("latest")
+    assert (row.taken_at, row.batch_id) == (now, 2), "the record takes its picture's place"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"values": [[1]]}', b'{"values": [["a", "b", "W", 1, "NaN", 0]]}'])
+async def test_a_snapshot_that_cannot_be_read_is_refused(gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.post(PATH_LIVE, body)
+    assert (answer.status, answer.json["error"]["key"]) == (400, "sync_broken_snapshot")
 
 
 async def test_a_database_that_cannot_store_is_no_acknowledgement(centre: Centre, gateway: Gateway) -> None:

@@ -1,5 +1,6 @@
 """Each check, on a machine where all is well and on one where its fault is."""
 
+import contextlib
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from edge_agent.check.finding import Finding, Level, Sentence
 from edge_agent.check.round import run_checks
 from edge_agent.config import find_config
 from edge_agent.identity import keep_certificate, pending_request
+from edge_agent.incident import DAMAGED, add_incident
 from edge_agent.store_file import connect
 from protocols.access import Credential, Rules, encode_rules
 from protocols.enrolment import NAME
@@ -442,6 +444,17 @@ def store_damaged(world: World, is_bad: bool) -> Scene:
         size = int.from_bytes(data[16:18], "big")
         data[-size:] = b"\xff" * size
         path.write_bytes(data)
+    return world.scene()
+
+
+@case("store-file", Level.WARNING, "the store was damaged and mended itself: 12 records were saved, 3 are lost")
+def store_salvaged(world: World, is_bad: bool) -> Scene:
+    path = put_store(world)
+    if is_bad:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            detail = {"kind": DAMAGED, "saved": 12, "lost": 3, "kept_as": "edge.db.damaged-20261123T180000Z"}
+            add_incident(connection, time.time_ns() // 1_000_000, detail)
+            connection.commit()
     return world.scene()
 
 

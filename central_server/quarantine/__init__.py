@@ -1,0 +1,1 @@
+"""What could not be expanded, for people to look at."""

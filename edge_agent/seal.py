@@ -1,0 +1,56 @@
+"""Checksums of what the store keeps: SQLite has none in its main file, and a flipped bit would be read as a value.
+
+A row without one was stored by a version before; it is believed if its parts are of the right kind.
+"""
+
+import struct
+from zlib import crc32
+
+# lane, seq, series id, instant, mantissa, exponent, quality; the last tells which of them are absent.
+_NUMBERS = struct.Struct("<bqqqqbbb").pack
+_NO_SERIES, _NO_VALUE = 1, 2
+_BITS = 0x7FFFFFFF  # SQLite keeps them in four bytes
+
+
+def seal_record(
+    lane: int,
+    seq: int,
+    series_id: int | None,
+    at: int,
+    mantissa: int | None,
+    exponent: int | None,
+    quality: int | None,
+    raw: bytes | None,
+    event: str | None,
+) -> int:
+    """Give the checksum of a record's row; 0 for what the table refuses anyway."""
+    if series_id is not None:
+        if exponent is None or quality is None or event is not None:
+            return 0
+        return seal_reading(lane, seq, series_id, at, mantissa, exponent, quality, raw or b"")
+    if event is None or not mantissa is exponent is quality is raw is None:
+        return 0
+    try:
+        found = crc32(_NUMBERS(lane, seq, 0, at, 0, 0, 0, _NO_SERIES))
+    except struct.error:
+        return 0
+    return crc32(event.encode(), found) & _BITS
+
+
+def seal_reading(
+    lane: int, seq: int, series_id: int, at: int, mantissa: int | None, exponent: int, quality: int, raw: bytes
+) -> int:
+    """Give the checksum of a reading's row; 0 for what the table refuses anyway."""
+    try:
+        if mantissa is None:
+            found = crc32(_NUMBERS(lane, seq, series_id, at, 0, exponent, quality, _NO_VALUE))
+        else:
+            found = crc32(_NUMBERS(lane, seq, series_id, at, mantissa, exponent, quality, 0))
+    except struct.error:
+        return 0
+    return (crc32(raw, found) if raw else found) & _BITS
+
+
+def seal_texts(*parts: object) -> int:
+    """Give the checksum of a row of names and numbers."""
+    return crc32("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")) & _BITS
