@@ -73,7 +73,7 @@ def put_back(only: int | None, connection: sqlite3.Connection, lanes: dict[Lane,
 def hidden(connection: sqlite3.Connection, lane: Lane, after_seq: int) -> frozenset[int]:
     """Give the numbers of a lane that are not sent."""
     rows = connection.execute("SELECT seq FROM quarantine WHERE lane = ? AND seq > ?", (int(lane), after_seq))
-    return frozenset()
+    return frozenset(row[0] for row in rows)
 
 
 def read_hidden(path: Path, lane: Lane) -> frozenset[int]:

@@ -28,7 +28,7 @@ def seal_record(
         if exponent is None or quality is None or event is not None:
             return 0
         return seal_reading(lane, seq, series_id, at, mantissa, exponent, quality, raw or b"")
-    if event is None or not mantissa is exponent is quality is raw is None:
+    if event is None or any(part is not None for part in (mantissa, exponent, quality, raw)):
         return 0
     try:
         found = crc32(_NUMBERS(lane, seq, 0, at, 0, 0, 0, _NO_SERIES))

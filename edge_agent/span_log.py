@@ -9,7 +9,7 @@ from edge_agent.store_file import LaneState
 from protocols.record import Lane
 from protocols.sync import ClockSpan
 
-_COLUMNS = "boot, offset_ms, since_ms, shift_ms, is_proved, safety_seq, control_seq, billing_seq, telemetry_seq"
+_OF_CLOCK = ",".join(("boot", "offset_ms", "since_ms", "shift_ms", "is_proved", *(f"{lane.word}_seq" for lane in Lane)))
 # A machine restarts a few times a day at most; history shown to people goes back a week.
 _KEPT = 200
 
@@ -25,7 +25,7 @@ class Stretch:
 
 def load_stretches(connection: sqlite3.Connection) -> list[Stretch]:
     """Read all stretches, oldest first."""
-    rows = connection.execute(f"SELECT id, {_COLUMNS} FROM clock ORDER BY id")  # noqa: S608 - constants
+    rows = connection.execute(f"SELECT id, {_OF_CLOCK} FROM clock ORDER BY id")  # noqa: S608 - constants
     return [
         Stretch(row[0], Span(row[1], row[2], row[3], row[4], bool(row[5])), dict(zip(Lane, row[6:], strict=True)))
         for row in rows
@@ -39,7 +39,7 @@ def add_stretch(span: Span, connection: sqlite3.Connection, lanes: Mapping[Lane,
     """
     first = {lane: state.next_seq for lane, state in lanes.items()}
     values = (span.boot, span.offset_ms, span.since_ms, span.shift_ms, int(span.is_proved), *(first[it] for it in Lane))
-    connection.execute(f"INSERT INTO clock ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - constants
+    connection.execute(f"INSERT INTO clock ({_OF_CLOCK}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608 - constants
     # What has not been sent stays readable, however often the clock has jumped.
     connection.execute(
         "DELETE FROM clock WHERE id <= (SELECT max(id) FROM clock) - ? AND id < (SELECT max(id) FROM clock "

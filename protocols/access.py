@@ -134,7 +134,18 @@ class Rules:
 
 def rules_hash(rules: Rules) -> str:
     """Give the SHA-256 of the canonical rules, in hex; the order of their parts does not count."""
-    return hashlib.sha256(_canonical(_rules_json(rules))).hexdigest()
+    return document_hash(rules_document(rules))
+
+
+def document_hash(document: Mapping[str, Any]) -> str:
+    """Give the SHA-256 of canonical rules as a JSON object, in hex.
+
+    Raises: MalformedFrame for what cannot be written.
+    """
+    try:
+        return hashlib.sha256(_canonical(document)).hexdigest()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise MalformedFrame(f"the rules cannot be written again: {error}") from None
 
 
 def encode_rules(rules: Rules) -> bytes:
@@ -142,12 +153,12 @@ def encode_rules(rules: Rules) -> bytes:
 
     Raises: ValueError for rules that ``decode_rules`` would refuse; that is a fault of ours.
     """
-    document = _rules_json(rules)
+    document = rules_document(rules)
     try:
-        _check(_read_rules(document))
+        read_document(document)
     except ProtocolError as error:
         raise ValueError(str(error)) from None
-    digest = hashlib.sha256(_canonical(document)).hexdigest()
+    digest = document_hash(document)
     data = _canonical({"hash": digest, "rules": document})
     if len(data) > MAX_RULES_BYTES:
         raise ValueError(f"the rules have {len(data)} bytes; {MAX_RULES_BYTES} is the most")
@@ -170,17 +181,23 @@ def decode_rules(data: bytes) -> Rules:
     if not isinstance(document, dict) or not isinstance(document.get("rules"), dict):
         raise MalformedFrame("the rules are not an object with 'hash' and 'rules'")
     inner = document["rules"]
-    if (number := inner.get("format")) != _FORMAT or type(number) is not int:
-        raise Unsupported(f"rules of format {number!r}; this version reads format {_FORMAT}")
-    try:
-        digest = hashlib.sha256(_canonical(inner)).hexdigest()
-    except (UnicodeEncodeError, RecursionError) as error:
-        raise MalformedFrame(f"the rules cannot be written again: {error}") from None
-    if document.get("hash") != digest:
+    _check_format(inner)
+    if document.get("hash") != document_hash(inner):
         raise ChecksumMismatch("the rules' SHA-256 does not fit them: they were cut or changed on their way")
-    rules = _read_rules(inner)
+    return read_document(inner)
+
+
+def read_document(document: Mapping[str, Any]) -> Rules:
+    """Read rules from their JSON object. Raises: ProtocolError."""
+    _check_format(document)
+    rules = _read_rules(document)
     _check(rules)
     return rules
+
+
+def _check_format(document: Mapping[str, Any]) -> None:
+    if (number := document.get("format")) != _FORMAT or type(number) is not int:
+        raise Unsupported(f"rules of format {number!r}; this version reads format {_FORMAT}")
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
@@ -191,7 +208,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _rules_json(rules: Rules) -> dict[str, Any]:
+def rules_document(rules: Rules) -> dict[str, Any]:
+    """Give rules as a JSON object, their parts in order."""
     return {
         "format": _FORMAT,
         "edge_id": rules.edge_id,

@@ -17,6 +17,7 @@ from edge_agent.identity import load_signer
 from edge_agent.live import iso_ms
 from edge_agent.quarantine import Aside, read_quarantine
 from edge_agent.store import Store
+from edge_agent.recovery import note_unsound
 from edge_agent.store_file import ASIDE, StoreError, find_faults, peek_records, read_lanes
 from protocols.export import write_export
 from protocols.sync import Lane, Reading, Record
@@ -72,7 +73,10 @@ def peek(
 
 @app.command("verify")
 def verify(ctx: typer.Context, as_json: Json = False) -> None:
-    """Look at every page and record of the store; 1 if anything is wrong. Takes a minute for a large one."""
+    """Look at every page and record of the store; 1 if anything is wrong. Takes a minute for a large one.
+
+    What is damaged is saved when the service next starts.
+    """
     settings = _settings_with_store(ctx, as_json=as_json)
     try:
         faults = find_faults(settings.store_path)
@@ -87,6 +91,7 @@ def verify(ctx: typer.Context, as_json: Json = False) -> None:
     else:
         out.print(say("Every page and every record of the store is whole."))
     if faults:
+        note_unsound(settings.store_path, faults[0])
         raise typer.Exit(NO)
 
 

@@ -23,6 +23,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import logging
 import random
 import signal
 import socket
@@ -397,6 +398,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="what is drawn at random (default: 1)")
     parser.add_argument("--json", action="store_true", help="print the last line only, which is JSON anyway")
     options = parser.parse_args()
+    logging.disable(logging.WARNING)  # a link that comes and goes is what it is about
     found = campaign(options.requests, options.gateways, options.seed)
     for text in found["failed"]:
         print(text, file=sys.stderr)
