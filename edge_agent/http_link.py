@@ -67,8 +67,8 @@ class HttpLink:
             headers[LANE_HEADER] = str(int(lane))
         return await self._ask("POST", path, MOST_ANSWER_BYTES, data=body, headers=headers)
 
-    async def rules(self, have: int | None) -> Reply:
-        params: Mapping[str, str] = {} if have is None else {"have": str(have)}
+    async def rules(self, have: str | None) -> Reply:
+        params: Mapping[str, str] = {} if have is None else {"have": have}
         return await self._ask("GET", PATH_RULES, MAX_RULES_BYTES, params=params)
 
     async def _ask(self, method: str, path: str, most_bytes: int, **more: Any) -> Reply:

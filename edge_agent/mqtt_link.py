@@ -28,7 +28,7 @@ from protocols.access import MAX_RULES_BYTES, PATH_RULES
 from protocols.mqtt import ANSWERS, HAVE, KINDS, LANE, RETRY_AFTER, SIGNATURE, STATUS, Message, topic_of
 from protocols.record import Lane
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PORT, PORT_TLS = 1883, 8883
 _CONNECT_S = 10.0
@@ -110,8 +110,8 @@ class MqttLink:
     async def post(self, path: str, body: bytes, *, lane: Lane | None = None) -> Reply:
         return await self._ask(path, body, {} if lane is None else {LANE: str(int(lane))}, MOST_ANSWER_BYTES)
 
-    async def rules(self, have: int | None) -> Reply:
-        return await self._ask(PATH_RULES, b"", {} if have is None else {HAVE: str(have)}, MAX_RULES_BYTES)
+    async def rules(self, have: str | None) -> Reply:
+        return await self._ask(PATH_RULES, b"", {} if have is None else {HAVE: have}, MAX_RULES_BYTES)
 
     async def close(self) -> None:
         """End the connection."""
@@ -216,7 +216,7 @@ class MqttLink:
         answer = Message(message.topic.value, number, body, said)
         status = said.get(STATUS, "")
         if not answer.is_signed_by(self._centre_key, signature) or not (status.isascii() and status.isdigit()):
-            _log.warning("uplink: an answer that the centre has not signed is passed over")
+            log.warning("uplink: an answer that the centre has not signed is passed over")
             return
         self._answer.set_result(Reply(int(status), body, said.get(RETRY_AFTER)))
 

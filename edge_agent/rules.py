@@ -16,7 +16,8 @@ from typing import Any
 
 from edge_agent.access import RuleBook, open_book
 from edge_agent.durable_file import write_durably
-from protocols.access import decode_rules, rules_hash
+from protocols.access import decode_rules, encode_rules, rules_hash
+from protocols.access_delta import apply_delta, decode_delta, is_delta
 from protocols.errors import ProtocolError
 
 log = logging.getLogger("edge.rules")
@@ -30,6 +31,10 @@ _UNSET_MS = 86_400_000
 
 class RulesRefused(Exception):
     """A snapshot that is not taken, and why; the old one stays."""
+
+
+class DeltaRefused(RulesRefused):
+    """A delta that does not fit what is here: the whole rules are to be asked for."""
 
 
 class RuleKeeper:
@@ -60,6 +65,11 @@ class RuleKeeper:
     @property
     def version(self) -> int | None:
         return None if self.book is None else self.book.rules.version
+
+    @property
+    def have(self) -> str | None:
+        """What the centre is told of these rules: it may answer with what has changed since."""
+        return None if self.book is None else f"{self.book.rules.version}/{rules_hash(self.book.rules)}"
 
     @property
     def silent_s(self) -> float:
@@ -94,10 +104,12 @@ class RuleKeeper:
         self.book = book
 
     async def take(self, data: bytes) -> None:
-        """Put a snapshot in force once it is on disk.
+        """Put a snapshot in force once it is on disk, or what a delta makes of the one that is.
 
         Raises: RulesRefused; then nothing has changed.
         """
+        if is_delta(data):
+            data = await asyncio.to_thread(self._made, data)
         book = await asyncio.to_thread(self._read, data)
         if self.book is not None:
             old, new = self.book.rules, book.rules
@@ -136,6 +148,15 @@ class RuleKeeper:
         """Describe the rules as ``edge status`` does."""
         age = None if self.book is None else round(self.silent_s, 1)
         return {"rules_version": self.version, "rules_age_s": age, "decisions": self.decisions}
+
+    def _made(self, data: bytes) -> bytes:
+        """Give the snapshot that a delta makes. Raises: DeltaRefused."""
+        if self.book is None:
+            raise DeltaRefused("a delta came, and there are no rules to lay it on")
+        try:
+            return encode_rules(apply_delta(self.book.rules, decode_delta(data)))
+        except (ProtocolError, ValueError) as error:
+            raise DeltaRefused(error.detail if isinstance(error, ProtocolError) else str(error)) from None
 
     def _read(self, data: bytes) -> RuleBook:
         try:

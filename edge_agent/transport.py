@@ -30,7 +30,7 @@ class Link(Protocol):
     async def post(self, path: str, body: bytes, *, lane: Lane | None = None) -> Reply:
         """Deliver a body to one of the contract's paths. Raises: Silence."""
 
-    async def rules(self, have: int | None) -> Reply:
+    async def rules(self, have: str | None) -> Reply:
         """Ask for the access rules, unless they are those that we have. Raises: Silence."""
 
 

@@ -25,7 +25,7 @@ from edge_agent.credential import Credential, UplinkError
 from edge_agent.http_link import HttpTransport
 from edge_agent.identity import Signer
 from edge_agent.outbox import Outbox
-from edge_agent.rules import RuleKeeper, RulesRefused
+from edge_agent.rules import DeltaRefused, RuleKeeper, RulesRefused
 from edge_agent.store import Store, StoreError
 from edge_agent.sync import Link as LinkState
 from edge_agent.sync import Policy, Rest, SendBatch, SendLive, SendStatus, SetAside, Uplink
@@ -255,9 +255,7 @@ class UplinkClient:
             return
         self._rules_again_at = time.monotonic() + _RULES_AGAIN_S
         try:
-            body = await self._fetch_rules(link, rules.version)
-            if body is not None:
-                await rules.take(body)
+            await self._take_rules(link, rules)
         except RulesRefused as error:
             await self._tell_refused(str(error))
             return
@@ -274,7 +272,19 @@ class UplinkClient:
         if self._refused is not None:
             await self._refused(reason)
 
-    async def _fetch_rules(self, link: Link, have: int | None) -> bytes | None:
+    async def _take_rules(self, link: Link, rules: RuleKeeper) -> None:
+        """Fetch rules and put them in force; the whole of them where what has changed does not fit. Raises: as both."""
+        body = await self._fetch_rules(link, await asyncio.to_thread(lambda: rules.have))
+        if body is None:
+            return
+        try:
+            await rules.take(body)
+        except DeltaRefused as error:
+            _log.warning("uplink: %s; the whole rules are asked for", error)
+            if (body := await self._fetch_rules(link, None)) is not None:
+                await rules.take(body)
+
+    async def _fetch_rules(self, link: Link, have: str | None) -> bytes | None:
         """Get the rules; None where ours are the newest or there are none for this gateway.
 
         Raises: Silence; RulesRefused for an answer that is none of the contract's.
@@ -284,7 +294,7 @@ class UplinkClient:
         except Overlong:
             raise RulesRefused(f"they are larger than {MAX_RULES_BYTES} bytes") from None
         if reply.status == 304 and self._rules is not None:
-            await self._rules.confirm(have)
+            await self._rules.confirm(self._rules.version)
         if reply.status in (204, 304, 404):  # an older centre has no such page
             return None
         if reply.status != 200:

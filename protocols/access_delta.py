@@ -57,11 +57,9 @@ def apply_delta(before: Rules, delta: Delta) -> Rules:
     if document_hash(document) != delta.base:
         raise ChecksumMismatch("the delta was made from other rules than those in force")
     made = dict(delta.head)
-    for part, name in _NAMES.items():
-        entries = _named(document, part) | delta.put[part]
-        made[part] = sorted(
-            (entry for key, entry in entries.items() if key not in delta.drop[part]), key=lambda it, by=name: it[by]
-        )
+    for part in _NAMES:
+        entries = {**_named(document, part), **delta.put[part]}
+        made[part] = [entries[name] for name in sorted(entries.keys() - delta.drop[part])]
     if document_hash(made) != delta.hash:
         raise ChecksumMismatch("what the delta makes is not what it says")
     return read_document(made)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, union_all, update
+from sqlalchemy import delete, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.access.model import HELD_OPEN_S, PULSE_MS, Basis, Card, Door, SiteRules, Span
@@ -19,6 +19,7 @@ from central_server.schema import (
     door_group,
     door_group_member,
     door_rules,
+    door_rules_step,
     door_schedule,
     gateway,
     ownership,
@@ -183,6 +184,23 @@ async def hand_down(
         return made.rowcount == 1
     where = door_rules.c.gateway_id == gateway_id, door_rules.c.version == before
     return (await connection.execute(update(door_rules).where(*where).values(**values))).rowcount == 1
+
+
+async def keep_step(
+    connection: AsyncConnection, gateway_id: int, *, version: int, base: str, made: str, body: str, most: int
+) -> None:
+    """Keep what changed up to a version, and of what changed before only so many steps."""
+    own, values = door_rules_step.c, {"version": version, "base": base, "made": made, "body": body}
+    is_old = (own.version >= version) | (own.version <= version - most)
+    await connection.execute(delete(door_rules_step).where(own.gateway_id == gateway_id, is_old))
+    await connection.execute(insert(door_rules_step).values(gateway_id=gateway_id, **values))
+
+
+async def steps_of(connection: AsyncConnection, gateway_id: int, after: int) -> list[tuple[str, str, str]]:
+    """Give (base, made, body) of every step after a version, oldest first."""
+    own = door_rules_step.c
+    query = select(own.base, own.made, own.body).where(own.gateway_id == gateway_id, own.version > after)
+    return [(row[0], row[1], row[2]) for row in await connection.execute(query.order_by(own.version))]
 
 
 async def go_on_from(connection: AsyncConnection, gateway_id: int, version: int) -> bool:

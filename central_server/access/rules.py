@@ -1,18 +1,24 @@
 """Keep the rules of every gateway up to date with the records: a new version whenever anything in them changes."""
 
 import asyncio
+import functools
 import logging
+from collections.abc import Sequence
 
 from central_server.access import rule_store
 from central_server.access.model import SiteRules, build
 from central_server.access.rule_store import Stored
 from central_server.clock import now_ms
 from central_server.db import Database
-from protocols.access import encode_rules
+from protocols.access import Rules, decode_rules, encode_rules
+from protocols.access_delta import Delta, decode_delta, delta_between, encode_delta, merge
+from protocols.errors import ProtocolError
 
 log = logging.getLogger("central.access")
 
 _TRIES = 5
+_MOST_STEPS = 32  # a gateway that lags by more versions is sent the whole
+_WORTH = 2  # a delta that is not this many times smaller than the whole is not worth the reckoning
 
 
 async def refresh_all(db: Database) -> list[int]:
@@ -55,6 +61,8 @@ async def _hand_down(db: Database, before: Stored, site: SiteRules, digest: str)
     issued_at, version = now_ms(), before.version + 1
     rules = build(site, before.gateway_id, before.edge_id, version, issued_at)
     body = (await asyncio.to_thread(encode_rules, rules)).decode()
+    old = await body_for(db, before.gateway_id) if before.version else None
+    step = None if old is None else await asyncio.to_thread(_step, old, rules)
     async with db.write() as connection:
         is_done = await rule_store.hand_down(
             connection,
@@ -65,9 +73,49 @@ async def _hand_down(db: Database, before: Stored, site: SiteRules, digest: str)
             issued_at=issued_at,
             body=body,
         )
+        if is_done and step is not None:
+            delta, text = step
+            await rule_store.keep_step(
+                connection,
+                before.gateway_id,
+                version=version,
+                base=delta.base,
+                made=delta.hash,
+                body=text,
+                most=_MOST_STEPS,
+            )
     if is_done:
         log.info("door rules of %s: version %d, %d credentials", before.edge_id, version, len(rules.credentials))
     return is_done
+
+
+def _step(old: bytes, rules: Rules) -> tuple[Delta, str] | None:
+    """Say what changes from the rules handed down last; None where those cannot be read."""
+    try:
+        delta = delta_between(decode_rules(old), rules)
+    except ProtocolError:
+        return None
+    return delta, encode_delta(delta).decode()
+
+
+async def delta_for(db: Database, gateway_id: int, have: str, whole_bytes: int) -> bytes | None:
+    """Give what has changed since the rules a gateway has, "version/hash"; None where the whole is to be sent."""
+    version, _, digest = have.partition("/")
+    if not (version.isascii() and version.isdecimal() and len(version) <= 16 and digest):
+        return None
+    async with db.read() as connection:
+        steps = await rule_store.steps_of(connection, gateway_id, int(version))
+    if not steps or steps[0][0] != digest or sum(len(body) for _, _, body in steps) * _WORTH > whole_bytes:
+        return None
+    return await asyncio.to_thread(_joined, [body for _, _, body in steps])
+
+
+def _joined(bodies: Sequence[str]) -> bytes | None:
+    deltas = [decode_delta(body.encode()) for body in bodies]
+    try:
+        return encode_delta(functools.reduce(merge, deltas))
+    except ValueError:  # a restored copy has counted on from a version that it never had
+        return None
 
 
 async def note_version(db: Database, gateway_id: int, told: object) -> None:

@@ -9,12 +9,14 @@ from central_server.schema.access import (
     door_group,
     door_group_member,
     door_rules,
+    door_rules_step,
     door_schedule,
 )
 from central_server.schema.base import metadata
 from central_server.schema.billing import bill, bill_line, bill_run, installation, metering_point
 from central_server.schema.charge import charge, payment
 from central_server.schema.command import command
+from central_server.schema.config import config_revision
 from central_server.schema.estate import building, ownership, person, site, unit
 from central_server.schema.field import (
     alarm,
@@ -77,6 +79,7 @@ __all__ = [
     "check_item",
     "checkpoint",
     "command",
+    "config_revision",
     "consent",
     "credential",
     "credential_grant",
@@ -86,6 +89,7 @@ __all__ = [
     "door_group",
     "door_group_member",
     "door_rules",
+    "door_rules_step",
     "door_schedule",
     "enrolment",
     "equipment",

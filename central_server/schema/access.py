@@ -99,6 +99,19 @@ door_rules = Table(
     Column("body", Sealed("door_rules.body"), nullable=False),
 )
 
+# What changed from one version to the next, for gateways that lag by a few; ``base`` and ``made`` are hashes of rules.
+door_rules_step = Table(
+    "door_rules_step",
+    metadata,
+    key_id(),
+    to("gateway"),
+    Column("version", BigInteger, nullable=False),
+    Column("base", String(64), nullable=False),
+    Column("made", String(64), nullable=False),
+    Column("body", Sealed("door_rules_step.body"), nullable=False),
+    UniqueConstraint("gateway_id", "version"),
+)
+
 # Written once, never changed.
 door_decision = Table(
     "door_decision",

@@ -115,10 +115,12 @@ async def rules_answer(app: web.Application, gateway: GatewayRow, have: str | No
     version = await rules.version_for(app[DB], gateway.id)
     if version is None:
         return 204, b""
-    if have == str(version):
+    if have is not None and have.partition("/")[0] == str(version):
         return 304, b""
     body = await rules.body_for(app[DB], gateway.id)
-    return (204, b"") if body is None else (200, body)
+    if body is None:
+        return 204, b""
+    return 200, (await rules.delta_for(app[DB], gateway.id, have, len(body)) if have else None) or body
 
 
 async def get_authority(request: web.Request) -> web.Response:

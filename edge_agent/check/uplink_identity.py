@@ -50,7 +50,9 @@ def _run(scene: Scene) -> Iterator[Finding]:
     if settings.uplink is None:
         yield note(_NONE, _ADD)
     elif (file := settings.uplink.secret_file) is None:
-        yield _certificate(settings, settings.uplink.url, datetime.fromtimestamp(scene.now, UTC))
+        # By a broker nobody enrols: the centre's own door is another address.
+        url = "URL" if settings.uplink.is_mqtt else settings.uplink.url
+        yield _certificate(settings, url, datetime.fromtimestamp(scene.now, UTC))
     else:
         try:
             read_secret(file)

@@ -16,8 +16,8 @@ from edge_agent.export import waiting_batches
 from edge_agent.identity import load_signer
 from edge_agent.live import iso_ms
 from edge_agent.quarantine import Aside, read_quarantine
-from edge_agent.store import Store
 from edge_agent.recovery import note_unsound
+from edge_agent.store import Store
 from edge_agent.store_file import ASIDE, StoreError, find_faults, peek_records, read_lanes
 from protocols.export import write_export
 from protocols.sync import Lane, Reading, Record

@@ -25,7 +25,7 @@ def enroll(
         fail(str(error), as_json=as_json)
     assert identity is not None
     until = f"{identity.not_after:%Y-%m-%d}"
-    is_set = settings.uplink is not None and settings.uplink.url == https_url(url)
+    is_set = settings.uplink is not None and (settings.uplink.is_mqtt or settings.uplink.url == https_url(url))
     if as_json:
         print_json({"ok": True, "edge_id": settings.edge_id, "not_after": until, "uplink_set": is_set})
         return

@@ -141,6 +141,7 @@ def test_the_example_that_comes_with_gatehouse_is_right() -> None:
         ('bus = "line-1"\nprofile', 'bus = "tcp-1"\nprofile', "edge.toml:32: device[2].address: the profile"),
         ("http://127.0.0.1:8470", "http://centre.example:8470", "edge.toml:5: uplink.url:"),
         ('secret_file = "gw-1.secret"', "", "a centre on this machine knows the gateway by a secret"),
+        ('secret_file = "gw-1.secret"', 'transport = "mqtt"', "the address begins with http"),
         ('id = "gw-1"\n', 'id = "gw-1\n', "edge.toml:2: not valid TOML"),
     ],
 )

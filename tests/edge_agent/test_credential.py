@@ -15,6 +15,8 @@ from edge_agent.credential import UplinkError, check_url, read_secret
         "http://[::1]:8470",
         "https://127.8.9.1",
         "https://centre.example:8471",
+        "mqtt://127.0.0.1:1883",
+        "mqtts://broker.example",
     ],
 )
 def test_this_machine_in_clear_and_any_by_tls_are_taken(url: str) -> None:
@@ -27,6 +29,11 @@ def test_this_machine_in_clear_and_any_by_tls_are_taken(url: str) -> None:
 def test_another_machine_is_refused_with_the_remedy(url: str) -> None:
     with pytest.raises(UplinkError, match=r"another machine.*such as https://"):
         check_url(url)
+
+
+def test_a_broker_of_another_machine_is_reached_by_tls_or_not_at_all() -> None:
+    with pytest.raises(UplinkError, match=r"another machine.*Write mqtts://10\.0\.0\.5:8883"):
+        check_url("mqtt://10.0.0.5:1883")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.rules import HEARD_NAME, RULES_NAME, RuleKeeper, RulesRefused
-from protocols.access import Credential, Rules, encode_rules
+from edge_agent.rules import HEARD_NAME, RULES_NAME, DeltaRefused, RuleKeeper, RulesRefused
+from protocols.access import Credential, Rules, encode_rules, rules_hash
+from protocols.access_delta import delta_between, encode_delta
 
 RULES = Rules("gw-1", 5, 1_790_000_000_000, "Asia/Shanghai", fresh_for_s=3600, credentials=(Credential("a", 26, "1"),))
 
@@ -105,3 +106,20 @@ async def test_a_clock_that_was_never_set_does_not_bring_back_ended_tenancies(tm
     assert keeper.now() == clock.wall
     clock.wall = 5_000
     assert keeper.now() == RULES.issued_at
+
+
+async def test_a_delta_is_in_force_and_on_disk_as_the_whole_would_be(tmp_path: Path) -> None:
+    keeper = Clock().keeper(tmp_path)
+    newer = replace(RULES, version=6, credentials=(*RULES.credentials, Credential("b", 26, "2")))
+    delta = encode_delta(delta_between(RULES, newer))
+    with pytest.raises(DeltaRefused, match="no rules"):
+        await keeper.take(delta)
+    await keeper.take(encode_rules(RULES))
+    assert keeper.have == f"5/{rules_hash(RULES)}"
+    await keeper.take(delta)
+    assert (tmp_path / RULES_NAME).read_bytes() == encode_rules(newer)
+    with pytest.raises(DeltaRefused, match="other rules"):
+        await keeper.take(delta)
+    with pytest.raises(RulesRefused, match="older"):
+        await keeper.take(encode_delta(delta_between(newer, RULES)))
+    assert Clock().keeper(tmp_path).version == keeper.version == 6

@@ -44,21 +44,21 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(RULES, RULES)
 def test_any_rules_with_the_delta_to_any_others_are_those_others(before: Rules, after: Rules) -> None:
     delta = decode_delta(encode_delta(delta_between(before, after)))
     assert encode_rules(apply_delta(before, delta)) == encode_rules(after)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(RULES, RULES, RULES)
 def test_two_deltas_in_one_do_what_they_do_one_after_the_other(first: Rules, second: Rules, third: Rules) -> None:
     both = merge(delta_between(first, second), delta_between(second, third))
     assert rules_hash(apply_delta(first, both)) == rules_hash(third)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(RULES, RULES, RULES)
 def test_a_delta_is_laid_on_nothing_but_what_it_was_made_from(before: Rules, after: Rules, other: Rules) -> None:
     if rules_hash(other) != rules_hash(before):
@@ -84,7 +84,7 @@ def test_one_card_of_many_costs_a_line() -> None:
     assert len(body) < 700
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_changed_byte_of_a_delta_is_believed(data: st.DataObject) -> None:
     small = replace(BIG, credentials=BIG.credentials[:3])

@@ -111,15 +111,16 @@ def _ask_network(
     """Try the places of lines, and the centre, all at one time."""
     wanted = {place for bus in lines if (place := place_of(bus)) is not None}
     jobs: dict[_Place | str, Callable[[], Reach | Centre]] = {place: partial(reach, *place) for place in wanted}
-    if settings.uplink is not None:
+    asks = settings.uplink is not None and not settings.uplink.is_mqtt  # a broker says nothing of the centre
+    if asks and settings.uplink is not None:
         jobs[settings.uplink.url] = partial(ask_centre, settings.uplink.url, CONNECT_S, _tls(settings))
     found = together(jobs, LONGEST_S, lambda key: told(key if isinstance(key, str) else f"{key[0]}:{key[1]}"))
     places: dict[_Place, Reach] = {}
-    centre = None if settings.uplink is None else Centre("silent")
+    centre = Centre("silent") if asks else None
     for place in wanted:
         answer = found.get(place)
         places[place] = answer if isinstance(answer, Reach) else Reach(_reason(answer))
-    if settings.uplink is not None:
+    if asks and settings.uplink is not None:
         heard = found.get(settings.uplink.url)
         centre = heard if isinstance(heard, Centre) else Centre(_reason(heard))
     return places, centre

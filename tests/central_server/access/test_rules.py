@@ -6,12 +6,13 @@ from sqlalchemy import update
 
 from central_server import schema
 from central_server.access import rule_store, rules, service
-from central_server.access.entry import DoorForm
+from central_server.access.entry import DoorForm, NewCard
 from central_server.clock import now_ms
 from central_server.db import Database
 from drivers.base import CardRead
 from edge_agent.access import decide, open_book
-from protocols.access import PATH_RULES, Rules, decode_rules
+from protocols.access import PATH_RULES, Rules, decode_rules, rules_hash
+from protocols.access_delta import apply_delta, decode_delta, is_delta
 from protocols.wiegand import encode_card
 from tests.central_server.access.conftest import MANAGER, House, furnish
 from tests.central_server.conftest import Centre, Gateway
@@ -111,3 +112,32 @@ async def test_a_centre_that_was_restored_from_an_older_copy_counts_on_from_what
     assert (await told(centre.db)).version == ours + 8
     await rules.refresh_all(centre.db)
     assert (await told(centre.db)).version == ours + 8, "once"
+
+
+async def test_a_gateway_that_says_what_it_has_is_sent_what_has_changed_since(centre: Centre, gateway: Gateway) -> None:
+    house = await furnish(centre.db, 1)
+    for number in range(400, 430):
+        card = NewCard(site_id=1, person="李雷", facility=12, card=number)
+        await service.enrol(centre.db, MANAGER, card, {house.group: None})
+    had = await told(centre.db)
+    await service.revoke(centre.db, MANAGER, house.card)
+    await service.save_door(centre.db, MANAGER, house.north, DoorForm(pulse_ms=5000, held_open_s=60))
+
+    async def ask(have: str) -> bytes:
+        headers = {"Authorization": f"Gateway {gateway.edge_id}:{gateway.secret}"}
+        return (await centre.ask("GET", f"{PATH_RULES}?have={have}", headers=headers)).text.encode()
+
+    whole, ours = await ask("0"), await told(centre.db)
+    delta = await ask(f"{had.version}/{rules_hash(had)}")
+    assert is_delta(delta)
+    assert len(delta) < len(whole) / 5
+    assert rules_hash(apply_delta(had, decode_delta(delta))) == rules_hash(ours)
+    for other in (f"{had.version}/{'0' * 64}", str(had.version), f"{had.version - 99}/{rules_hash(had)}", "x/y"):
+        assert await ask(other) == whole, "who has something else is sent the whole"
+    assert b"b40" not in (await _raw_steps(centre.db)), "card numbers are sealed there too"
+
+
+async def _raw_steps(db: Database) -> bytes:
+    async with db.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT body FROM door_rules_step")
+        return b"".join(bytes(row[0]) for row in rows)

@@ -115,7 +115,7 @@ class Doubling:
         await self._link.post(path, body, lane=lane)
         return await self._link.post(path, body, lane=lane)
 
-    async def rules(self, have: int | None) -> Reply:
+    async def rules(self, have: str | None) -> Reply:
         return await self._link.rules(have)
 
 
