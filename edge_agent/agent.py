@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 from drivers.base import Door, Driver, PointValue
@@ -19,6 +20,8 @@ from edge_agent.certificate import Certificate
 from edge_agent.command_key import load_command_key
 from edge_agent.commanding import Commander
 from edge_agent.config import Device, Settings, Uplink
+from edge_agent.config_control import ConfigControl
+from edge_agent.config_keeper import WINDOW_S, ConfigKeeper
 from edge_agent.control import ControlError, ControlServer
 from edge_agent.credential import Credential, Secret, read_secret
 from edge_agent.door import DoorKeeper, NotOpened
@@ -34,6 +37,7 @@ from edge_agent.orderable import orderable
 from edge_agent.poller import Poller
 from edge_agent.recorder import Recorder
 from edge_agent.rules import RuleKeeper, RulesRefused
+from edge_agent.shedding import Shedding
 from edge_agent.store import Store, StoreError
 from edge_agent.store_file import LaneState
 from edge_agent.sync import Policy
@@ -50,7 +54,9 @@ VERSION = version("gatehouse")
 class Agent:
     """One running gateway."""
 
-    def __init__(self, settings: Settings, store: Store, *, policy: Policy | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, *, policy: Policy | None = None, configs: ConfigKeeper | None = None
+    ) -> None:
         self.settings = settings
         self._store = store
         self._started = time.monotonic()
@@ -63,6 +69,8 @@ class Agent:
         self._workbench = Workbench(self._recorder)
         self._rules = RuleKeeper(settings.data, settings.edge_id)
         self._incident: dict[str, Any] | None = None
+        self._configs = None if configs is None else ConfigControl(configs, self._recorder, settings.edge_id)
+        self._shedding = Shedding(store, settings.quota, self._tell_filling, _now_ms)
         self._uplink: UplinkClient | None = None
         self._downlink: Downlink | None = None
         self._commander: Commander | None = None
@@ -71,6 +79,8 @@ class Agent:
             if not settings.uplink.is_mqtt:  # commands come by the centre's own door only
                 self._downlink = Downlink(settings.uplink.url, credential, signer.public)
                 self._commander = self._new_commander(self._downlink)
+                if self._configs is not None:
+                    self._downlink.on("config", self._configs.came_down)
             self._uplink = UplinkClient(
                 settings.uplink.url,
                 credential,
@@ -80,6 +90,7 @@ class Agent:
                 policy=policy,
                 rules=self._rules,
                 refused=self._rules_refused,
+                configs=self._configs,
                 transport=_by_mqtt(settings, settings.uplink, credential, signer),
             )
 
@@ -102,6 +113,7 @@ class Agent:
                 "door": self._answer_door,
                 "put-back": self._answer_put_back,
                 "guard": self._answer_guard,
+                **({} if self._configs is None else {"config": self._configs.answer}),
                 **self._workbench.handlers,
             },
             self._workbench.streams,
@@ -115,11 +127,14 @@ class Agent:
             async with asyncio.TaskGroup() as tasks:
                 for line in self.settings.buses:
                     self._start_bus(tasks, line)
+                tasks.create_task(self._shedding.run(), name="shedding")
                 if self._uplink is not None:
                     tasks.create_task(self._uplink.run(), name="uplink")
                 if self._commander is not None and self._downlink is not None:
                     tasks.create_task(self._commander.run(), name="commands")
                     tasks.create_task(self._downlink.run(), name="downlink")
+                if self._configs is not None:
+                    tasks.create_task(self._configs.run(), name="configs")
                 log.info("ready: %d devices on %d buses", len(self._live), len(self._pollers))
         finally:
             await control.close()
@@ -160,6 +175,10 @@ class Agent:
             return
         self._incident = incident_json(found)
 
+    async def _tell_filling(self, condition: str, is_on: bool, detail: Mapping[str, Any]) -> None:
+        subject = f"gateway:{self.settings.edge_id}"
+        await self._recorder.alarm(subject, condition, is_on=is_on, detail=detail)
+
     async def _load_rules(self) -> None:
         reason: str | None = None
         try:
@@ -191,11 +210,13 @@ class Agent:
                 "ok": self._recorder.error is None,
                 "error": self._recorder.error,
                 "incident": self._incident,
+                "quota_percent": round(self._shedding.percent),
             },
-            "lanes": lanes_json(self._store.lanes()),
+            "lanes": lanes_json(self._store.lanes(), self._shedding.tally),
             "uplink": no_uplink("none") if uplink is None else uplink.state().as_json(),
             "downlink": no_downlink("none") if self._downlink is None else self._downlink.as_json(),
             "access": self._rules.as_json(),
+            "config": None if self._configs is None else self._configs.as_json(),
             "buses": [poller.as_json() for poller in self._pollers],
             "devices": [
                 {**live.as_json(now), "commands": self._orderable(live.device)} for live in self._live.values()
@@ -313,8 +334,10 @@ def probe_cost_s(line: BusSettings) -> float:
     return line.timeout_s
 
 
-def lanes_json(lanes: Mapping[Lane, LaneState]) -> dict[str, Any]:
-    """Describe the lanes as ``edge status`` and ``edge buffer status`` do."""
+def lanes_json(
+    lanes: Mapping[Lane, LaneState], tally: Mapping[Lane, tuple[int, int]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Describe the lanes, with their tombstones and the records these speak of, as ``edge status`` and ``edge buffer status`` do."""
     now = time.time() * 1000
     return {
         lane.word: {
@@ -322,16 +345,17 @@ def lanes_json(lanes: Mapping[Lane, LaneState]) -> dict[str, Any]:
             "acked_seq": state.acked_seq,
             "pending": state.pending,
             "oldest_age_s": None if state.oldest_at is None else round(max(0.0, now - state.oldest_at) / 1000, 1),
-            "tombstones": 0,
+            "tombstones": tally.get(lane, (0, 0))[0],
+            "thinned": tally.get(lane, (0, 0))[1],
         }
         for lane, state in sorted(lanes.items())
     }
 
 
-async def run_agent(settings: Settings) -> None:
-    """Run the gateway until SIGTERM or SIGINT.
+async def run_agent(settings: Settings, *, window_s: float = WINDOW_S) -> None:
+    """Run the gateway until SIGTERM or SIGINT; settings on trial are given ``window_s``.
 
-    Raises: StoreError, UplinkError, ControlError before anything is started.
+    Raises: SettingsError, StoreError, UplinkError, ControlError before anything is started.
     """
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -340,32 +364,63 @@ async def run_agent(settings: Settings) -> None:
         raise StoreError(f"{settings.data}: {reason}. Choose another [edge] data, or make room for it.") from None
     running = asyncio.current_task()
     assert running is not None
-    is_stopped = False
-    while not is_stopped:
-        async with await Store.open(settings.store_path, settings.edge_id) as store:
-            agent = Agent(settings, store)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, running.cancel)
-            try:
-                is_stopped = await _run_until_damaged(agent, store)
-            except asyncio.CancelledError:
-                log.info("stopped")
-                return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    configs = ConfigKeeper(settings, window_s=window_s)
+    with configs.held():
+        await asyncio.to_thread(configs.begin)
+        try:
+            while not await _run_once(configs):
+                await asyncio.to_thread(configs.resume)
+        except asyncio.CancelledError:
+            log.info("stopped")
 
 
-async def _run_until_damaged(agent: Agent, store: Store) -> bool:
-    """Run a gateway; False where it has to begin again because its store is damaged: that is salvaged then."""
-    work = asyncio.create_task(agent.run())
-    watch = asyncio.create_task(store.damaged.wait())
+async def _run_once(configs: ConfigKeeper) -> bool:
+    """Run a gateway by the settings in force; False where it has to begin again, True where it has ended.
+
+    Raises: StoreError, UplinkError, ControlError, SettingsError.
+    """
+    settings = configs.settings
     try:
-        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
-        if work.done() or not watch.done():
-            await work
-            return True
-        log.error("the store is damaged; the gateway begins again with what can be saved of it")
+        async with await Store.open(settings.store_path, settings.edge_id) as store:
+            return await _run_until_over(Agent(settings, store, configs=configs), store, configs)
+    except Exception as error:  # whatever new settings do to it, the gateway has to run by the last good ones
+        if not configs.is_on_trial:
+            raise
+        log.exception("the gateway does not run by the settings on trial")
+        await configs.failed(f"the gateway did not run: {_innermost(error)}")
         return False
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__
+
+
+async def _run_until_over(agent: Agent, store: Store, configs: ConfigKeeper) -> bool:
+    """Run a gateway; False where it has to begin again: its store is damaged, or it has other settings."""
+    configs.follow(agent.status)
+    work = asyncio.create_task(agent.run())
+    damaged, changed = asyncio.create_task(store.damaged.wait()), asyncio.create_task(configs.changed.wait())
+    trial = asyncio.create_task(configs.watch())
+    try:
+        await asyncio.wait((work, damaged, changed, trial), return_when=asyncio.FIRST_COMPLETED)
+        if damaged.done():
+            log.error("the store is damaged; the gateway begins again with what can be saved of it")
+            return False
+        if changed.done():
+            log.info("the gateway begins again with other settings")
+            return False
+        await (trial if trial.done() else work)
+        return True
     finally:
-        for task in (work, watch):
+        for task in (work, damaged, changed, trial):
             task.cancel()
-        await asyncio.wait((work, watch))
+        await asyncio.wait((work, damaged, changed, trial))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

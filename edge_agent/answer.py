@@ -34,13 +34,15 @@ class Acked:
 class Heard:
     """The centre took the status, or a snapshot; of these it wants no other before ``wait_s``.
 
-    Shape: ``rules_version`` is that of the access rules it has for this gateway, None for none.
+    Shape: ``rules_version`` is that of the access rules it has for this gateway, None for none, and
+    ``config_revision`` that of the settings it offers.
 
     Units: ``server_time`` is its clock in milliseconds UTC.
     """
 
     server_time: int
     rules_version: int | None = None
+    config_revision: int | None = None
     wait_s: float = 0.0
 
 
@@ -134,8 +136,8 @@ def _read(status: int, retry_after: str | None, body: bytes, wanted: str) -> Ans
                 _count(document.get("window")),
                 _wait(document.get("retry_after")),
             )
-        version = document.get("rules_version")
-        return Heard(number, version if type(version) is int else None, _wait(document.get("retry_after")))
+        wait_s = _wait(document.get("retry_after"))
+        return Heard(number, _whole(document.get("rules_version")), _whole(document.get("config_revision")), wait_s)
     if status == 413:
         return TooLarge()
     error = document.get("error")
@@ -168,6 +170,10 @@ _NOT_OURS = "Check [uplink] url, and whether the network asks for a sign-in."
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 def _wait(value: Any) -> float:

@@ -13,6 +13,7 @@ from edge_agent.commands.decode import decode
 from edge_agent.commands.doctor import doctor
 from edge_agent.commands.enrol import enroll
 from edge_agent.commands.gaps import gaps
+from edge_agent.commands.history import history
 from edge_agent.commands.order import guess_order
 from edge_agent.commands.probe import probe
 from edge_agent.commands.replay import replay
@@ -30,6 +31,7 @@ app.command("watch")(watch)
 app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
 app.command("gaps")(gaps)
+app.command("history")(history)
 app.command("scan")(scan)
 app.command("probe")(probe)
 # A number may be negative and is no option then.

@@ -20,6 +20,7 @@ from edge_agent.control import LONGEST_PATH
 from edge_agent.credential import UplinkError, check_url
 from edge_agent.io_map import InputTable, PulseTable, Watched, mapped
 from edge_agent.io_map import faults as io_faults
+from edge_agent.quota import DEFAULT_QUOTA, read_quota
 from protocols.sync import is_edge_id
 from protocols.toml import Document, Fault, Loc, SettingsError, faults, parse
 from protocols.wiegand_rule import CardRule
@@ -85,6 +86,7 @@ class Settings:
     uplink: Uplink | None
     buses: tuple[BusSettings, ...]
     devices: tuple[Device, ...]
+    quota: int = DEFAULT_QUOTA  # bytes of the store
 
     @property
     def store_path(self) -> Path:
@@ -114,6 +116,7 @@ class _Edge(_Table):
     data: str = "data"
     profiles: Annotated[str, Field(min_length=1)] | None = None
     zone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
+    quota: Annotated[int, BeforeValidator(read_quota)] = DEFAULT_QUOTA
 
 
 class _Uplink(_Table):
@@ -231,8 +234,18 @@ def load_settings(path: Path) -> Settings:
 
     Raises: SettingsError with every fault found.
     """
-    text = read_text(path)
-    document = parse(text, str(path))
+    return parse_settings(read_text(path), path)
+
+
+def parse_settings(text: str, path: Path, name: str | None = None) -> Settings:
+    """Check settings that are to stand at a path, which their own paths are relative to.
+
+    Shape: ``name`` is what faults call them, where they do not stand there yet.
+
+    Raises: SettingsError with every fault found.
+    """
+    name = str(path) if name is None else name
+    document = parse(text, name)
     try:
         read = _File.model_validate(document.data)
     except ValidationError as error:
@@ -248,7 +261,7 @@ def load_settings(path: Path) -> Settings:
     found += _load_profiles(document, read, profiles, path)
     found += _lint_devices(document, read, profiles)
     if found:
-        raise SettingsError(sorted(found, key=lambda fault: (fault.file != str(path), fault.line)))
+        raise SettingsError(sorted(found, key=lambda fault: (fault.file != name, fault.line)))
     folder = path.absolute().parent
     uplink = None
     if read.uplink is not None:
@@ -262,6 +275,7 @@ def load_settings(path: Path) -> Settings:
         uplink,
         tuple(_bus(bus, folder) for bus in read.bus),
         tuple(_device(device, profiles[device.profile], folder, read) for device in read.device),
+        read.edge.quota,
     )
 
 

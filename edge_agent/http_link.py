@@ -9,6 +9,7 @@ import aiohttp
 from edge_agent.credential import Credential, check_url
 from edge_agent.transport import MOST_ANSWER_BYTES, Link, Overlong, Reply, Silence
 from protocols.access import MAX_RULES_BYTES, PATH_RULES
+from protocols.config_offer import MAX_OFFER_BYTES, PATH_CONFIG
 from protocols.record import Lane
 from protocols.snapshot import LANE_HEADER
 from protocols.sync import CONTENT_TYPE, PATH_BATCHES, SIGN_KEY_HEADER
@@ -70,6 +71,9 @@ class HttpLink:
     async def rules(self, have: str | None) -> Reply:
         params: Mapping[str, str] = {} if have is None else {"have": have}
         return await self._ask("GET", PATH_RULES, MAX_RULES_BYTES, params=params)
+
+    async def config(self) -> Reply:
+        return await self._ask("GET", PATH_CONFIG, MAX_OFFER_BYTES)
 
     async def _ask(self, method: str, path: str, most_bytes: int, **more: Any) -> Reply:
         try:

@@ -25,6 +25,7 @@ from edge_agent.credential import Credential, UplinkError, check_url
 from edge_agent.identity import Signer
 from edge_agent.transport import MOST_ANSWER_BYTES, Link, Overlong, Reply, Silence
 from protocols.access import MAX_RULES_BYTES, PATH_RULES
+from protocols.config_offer import MAX_OFFER_BYTES, PATH_CONFIG
 from protocols.mqtt import ANSWERS, HAVE, KINDS, LANE, RETRY_AFTER, SIGNATURE, STATUS, Message, topic_of
 from protocols.record import Lane
 
@@ -112,6 +113,9 @@ class MqttLink:
 
     async def rules(self, have: str | None) -> Reply:
         return await self._ask(PATH_RULES, b"", {} if have is None else {HAVE: have}, MAX_RULES_BYTES)
+
+    async def config(self) -> Reply:
+        return await self._ask(PATH_CONFIG, b"", {}, MAX_OFFER_BYTES)
 
     async def close(self) -> None:
         """End the connection."""

@@ -48,7 +48,7 @@ def set_aside(
     )
     if made.rowcount:
         body = {"lane": int(lane), "from_seq": seq, "to_seq": seq, "reason": "quarantined", "lost": 1}
-        _append(connection, lanes, Lane.CONTROL, Event("tombstone", f"lane:{lane.word}", now_ms, body))
+        append_record(connection, lanes, Lane.CONTROL, Event("tombstone", f"lane:{lane.word}", now_ms, body))
 
 
 def put_back(only: int | None, connection: sqlite3.Connection, lanes: dict[Lane, LaneState]) -> None:
@@ -60,7 +60,7 @@ def put_back(only: int | None, connection: sqlite3.Connection, lanes: dict[Lane,
     if only is not None and not found:
         raise StoreError(f"no record {only} is set aside. See: edge buffer quarantine")
     for each in found:
-        _append(connection, lanes, each.lane, _from_json(each.record))
+        append_record(connection, lanes, each.lane, _from_json(each.record))
         key = (int(each.lane), each.seq)
         # As long as the old row stands in its lane it must not be sent: the centre would count it twice.
         connection.execute("UPDATE quarantine SET is_back = 1 WHERE lane = ? AND seq = ?", key)
@@ -102,7 +102,8 @@ def _load(connection: sqlite3.Connection) -> list[Aside]:
     return [Aside(Lane(lane), seq, at, reason, json.loads(record)) for lane, seq, at, reason, record in rows]
 
 
-def _append(connection: sqlite3.Connection, lanes: dict[Lane, LaneState], lane: Lane, record: Record) -> None:
+def append_record(connection: sqlite3.Connection, lanes: dict[Lane, LaneState], lane: Lane, record: Record) -> None:
+    """Store a record at the end of a lane. For the writer's thread."""
     state = lanes[lane]
     connection.executemany(_INSERT, to_rows(lane, state.next_seq, (record,), _series_of(connection, record)))
     at = record.at if isinstance(record, Event) else record.taken_at

@@ -44,6 +44,7 @@ from edge_agent.store_file import (
     read_lanes,
     select_records,
 )
+from edge_agent.thinned import is_told, stretches
 from edge_agent.writer import Ack, Append, Change, Writer
 from protocols.record import Event, Lane, Record, Series
 from protocols.sync import ClockSpan
@@ -364,8 +365,9 @@ class Store:
                 self._reader = connect_reader(self.path)
             self._reader.execute("BEGIN")  # one view: an Ack may be deleting records meanwhile
             unsent = hidden(self._reader, lane, after_seq)
+            told = stretches(self._reader, lane, after_seq)
             rows = select_records(self._reader, lane, after_seq, limit + len(unsent))
-            stretches = load_stretches(self._reader)
+            spans = load_stretches(self._reader)
             acked = self._reader.execute("SELECT acked_seq FROM lane WHERE lane = ?", (int(lane),)).fetchone()[0]
             self._reader.execute("COMMIT")
         except sqlite3.Error as error:
@@ -378,7 +380,7 @@ class Store:
         before = max(after_seq, acked)
         first_seq, size = before + 1, 0
         for position, row in enumerate(rows):
-            if row[0] != before + 1 and row[0] > sparse_until:
+            if row[0] != before + 1 and row[0] > sparse_until and not is_told(told, before + 1, row[0] - 1):
                 raise StoreDamaged(f"{self.path}: record {before + 1} of the {lane.word} lane is missing. {ASIDE}")
             before = row[0]
             size += 2 * len(row[8] or b"") + 4 * len(row[9] or "")
@@ -391,8 +393,32 @@ class Store:
         seqs = tuple(row[0] for row in rows)
         is_run = seqs[-1] - first_seq + 1 == len(seqs)
         return Peek(
-            first_seq, from_rows(rows), clock_spans(stretches, lane, first_seq, seqs[-1]), () if is_run else seqs
+            first_seq, from_rows(rows), clock_spans(spans, lane, first_seq, seqs[-1]), () if is_run else seqs
         )
+
+    async def used_bytes(self) -> int:
+        """Say how much the store takes up, what is free inside the file left out.
+
+        Raises: StoreError.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._used_bytes)
+
+    def refuse_telemetry(self, *, is_refused: bool) -> None:
+        """Take no telemetry for now, or take it again; it goes first where the quota is reached."""
+        self._writer.refuses_telemetry = is_refused
+
+    def _used_bytes(self) -> int:
+        try:
+            if self._reader is None:
+                self._reader = connect_reader(self.path)
+            pages, free, size = (
+                self._reader.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        except sqlite3.Error as error:
+            self._drop_reader()
+            raise explained(self.path, error) from None
+        return int((pages - free) * size)
 
     def _read_notes(self) -> dict[tuple[str, str], str]:
         try:

@@ -22,6 +22,7 @@ _BUSY_TIMEOUT_S = 5.0
 # A look from outside may find the file as an older version of the service has left it.
 _CHAIN_VERSION = 3
 SEAL_VERSION = 6
+_THINNED_VERSION = 10
 _LOOKED_AT = 5000  # records at a time
 _NO_CHAIN = "''"
 ASIDE = "When the service next starts, it saves what can be read into a new store and keeps the damaged file."
@@ -369,11 +370,16 @@ def _check_whole(connection: sqlite3.Connection, path: Path, edge_id: str) -> No
 
 
 def sparse_until(connection: sqlite3.Connection, lane: Lane) -> int:
-    """Say up to which number records of a lane may be missing: a salvage has told of those."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] < SEAL_VERSION:
+    """Say up to which number records of a lane may be missing: a salvage or a thinning has told of those."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version < SEAL_VERSION:
         return 0
     query = f"SELECT max({lane.word}_seq) FROM past_epoch"  # noqa: S608 - constants
-    return connection.execute(query).fetchone()[0] or 0
+    salvaged = connection.execute(query).fetchone()[0] or 0
+    if version < _THINNED_VERSION:
+        return salvaged
+    thinned = connection.execute("SELECT max(to_seq) FROM thinned WHERE lane = ?", (int(lane),)).fetchone()[0] or 0
+    return max(salvaged, thinned)
 
 
 def _fits(state: LaneState, first: int | None, last: int | None, sparse_until: int) -> bool:

@@ -33,6 +33,9 @@ class Link(Protocol):
     async def rules(self, have: str | None) -> Reply:
         """Ask for the access rules, unless they are those that we have. Raises: Silence."""
 
+    async def config(self) -> Reply:
+        """Ask for the settings that the centre offers. Raises: Silence."""
+
 
 class Transport(Protocol):
     """Opens links."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from edge_agent.answer import (
     Acked,
@@ -65,6 +65,16 @@ class UplinkState(NamedTuple):
         return {"state": self.state, "last_ack_at": at, "retry_in_s": retry, "error": self.error}
 
 
+class Offers(Protocol):
+    """Takes settings that the centre offers."""
+
+    @property
+    def centre(self) -> int | None:
+        """The highest number taken; None where none can be."""
+
+    async def offered(self, told: Any) -> None: ...
+
+
 class UplinkClient:
     """Sends one store's records and the gateway's status; ``run`` it in a task.
 
@@ -86,6 +96,7 @@ class UplinkClient:
         transport: Transport | None = None,
         rules: RuleKeeper | None = None,
         refused: Callable[[str | None], Awaitable[None]] | None = None,
+        configs: Offers | None = None,
     ) -> None:
         """Prepare the link. Raises: UplinkError for an address on another machine."""
         self._transport = transport or HttpTransport(url, credential, signer.public, timeout_s)
@@ -95,6 +106,7 @@ class UplinkClient:
         self._status = status
         self._rules = rules
         self._refused = refused
+        self._configs = configs
         self._has_asked = False
         self._rules_again_at = 0.0
         self._core = Uplink(policy)
@@ -230,6 +242,7 @@ class UplinkClient:
         if isinstance(answer, Heard):
             await self._note_time(answer.server_time, sent_at)
             await self._follow_rules(link, answer.rules_version)
+            await self._follow_configs(link, answer.config_revision)
         elif isinstance(answer, Broken):
             _log.warning("uplink: the centre does not take the status: %s", answer.reason)
         self._core.status_answered(answer, time.monotonic())
@@ -267,6 +280,24 @@ class UplinkClient:
         self._rules_again_at = 0.0  # the first rules of a site may come a moment after there were none
         if rules.version is not None:
             await self._tell_refused(None)
+
+    async def _follow_configs(self, link: Link, newest: int | None) -> None:
+        """Fetch the settings that the centre offers, where they have not come by the way down."""
+        if self._configs is None or newest is None or self._configs.centre is None or newest <= self._configs.centre:
+            return
+        try:
+            reply = await link.config()
+        except Silence as error:
+            _log.warning("uplink: the centre's settings did not come: %s", error)
+            return
+        if reply.status != 200:
+            return
+        try:
+            offer = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            _log.warning("uplink: what came for the centre's settings is not JSON")
+            return
+        await self._configs.offered(offer)
 
     async def _tell_refused(self, reason: str | None) -> None:
         if self._refused is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+from edge_agent.history import keep
 from edge_agent.origin import MarkKeeper
 from edge_agent.outage_log import keep_outages
 from edge_agent.reserve import Reserve
@@ -100,6 +101,12 @@ _NO_ROOM = (
 )
 
 
+_OVER_QUOTA = (
+    "{path}: the store has reached its quota, and no telemetry was stored; registers still are. "
+    "Bring the centre back, or raise [edge] quota: the service goes on by itself."
+)
+
+
 def _is_precious(request: Request) -> bool:
     return isinstance(request, Ack | Change) or request.lane in _URGENT
 
@@ -146,6 +153,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._committed_at = -window_s
         self._is_closed = False
+        self.refuses_telemetry = False
         self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -255,6 +263,8 @@ class Writer:
             try:
                 if not (has_room or _is_precious(request)):
                     raise StoreFull(_NO_ROOM.format(path=self._path))
+                if self.refuses_telemetry and isinstance(request, Append) and request.lane is Lane.TELEMETRY:
+                    raise StoreFull(_OVER_QUOTA.format(path=self._path))
                 if isinstance(request, Change):
                     request.apply(connection, lanes)
                     answers.append(0)
@@ -309,6 +319,7 @@ class Writer:
         if request.seq <= state.acked_seq:
             return state
         lane = int(request.lane)
+        keep(connection, request.lane, request.seq, time.time_ns() // 1_000_000)
         connection.execute("DELETE FROM record WHERE lane = ? AND seq <= ?", (lane, request.seq))
         oldest_at = instant_of(connection, lane, request.seq + 1)
         return LaneState(state.next_seq, request.seq, state.next_seq - 1 - request.seq, oldest_at, request.chain)

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protocols.access import PATH_RULES
+from protocols.config_offer import PATH_CONFIG
 from protocols.enrolment import PATH_RENEW
 from protocols.snapshot import PATH_LIVE
 from protocols.sync import MAX_BATCH_BYTES, PATH_BATCHES, PATH_STATUS, is_edge_id
@@ -30,6 +31,7 @@ KINDS: Mapping[str, str] = {
     PATH_LIVE: "live",
     PATH_STATUS: "status",
     PATH_RULES: "rules",
+    PATH_CONFIG: "config",
     PATH_RENEW: "renew",
 }
 # What a request and an answer say beside their body.

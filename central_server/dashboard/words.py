@@ -457,6 +457,27 @@ CONDITIONS |= {
             N_("If not, see whether a second box runs with the same data, and shut it out."),
         ),
     ),
+    "store_filling": Condition(
+        N_("Gateway's store fills"),
+        N_("The gateway keeps what it could not deliver. At 70 % of its quota there is still time."),
+        (N_("See why the gateway does not deliver: its link on the overview, or edge doctor on the gateway."),),
+    ),
+    "store_nearly_full": Condition(
+        N_("Gateway's store is nearly full"),
+        N_("From 85 % of its quota on the gateway lets go of what the centre has already; nothing else is lost yet."),
+        (N_("Bring the link back, or carry the data by hand: edge buffer export"),),
+    ),
+    "store_full": Condition(
+        N_("Gateway's store is full"),
+        N_(
+            "From 95 % of its quota on the gateway thins out telemetry that waits, and tells how much. Registers, alarms "
+            "and results stay."
+        ),
+        (
+            N_("Bring the link back, or carry the data by hand: edge buffer export"),
+            N_("If the disk has room, raise quota under [edge] in the gateway's settings."),
+        ),
+    ),
     "store_failing": Condition(
         N_("Gateway cannot write to its disk"),
         N_(

@@ -158,6 +158,14 @@ block = Table(
 _PARTS = text("part != 0")
 Index("ix_block_parts", block.c.day, block.c.series_id, sqlite_where=_PARTS, postgresql_where=_PARTS)
 
+# Whose register a person read: the log has the reading under the gateway of people, not under the meter's.
+manual_read = Table(
+    "manual_read",
+    metadata,
+    Column("batch_id", Key, ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+    Column("series_id", Key, ForeignKey("series.id"), nullable=False),
+)
+
 # Quarters of an hour, a month of UTC to a row; only of days whose parts are joined.
 quarter = Table(
     "quarter",

@@ -77,6 +77,7 @@ def verify(ctx: typer.Context, as_json: Json = False) -> None:
 def rebuild(
     ctx: typer.Context,
     gateway: Annotated[str | None, typer.Option("--gateway", help="Only this gateway's readings.")] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Only this site's readings.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +90,7 @@ def rebuild(
             def step(done: int, total: int) -> None:
                 bars.update(bar, completed=done, total=total)
 
-            return await rebuild_readings(db, gateway, is_dry=dry_run, step=step)
+            return await rebuild_readings(db, gateway, site, is_dry=dry_run, step=step)
 
     found = on_database(ctx, work, as_json)
     if as_json:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import block, device, gateway, quarter, rollup, series, site
+from central_server.schema import batch, block, device, gateway, quarter, rollup, series, site
 from central_server.telemetry.rollup import Bucket
 
 DAY_MS = 86_400_000
@@ -121,10 +121,33 @@ async def put_rollups(connection: AsyncConnection, span: str, series_id: int, bu
         await connection.execute(_upsert(connection, rollup, ("span", "start", "series_id")), rows)
 
 
-async def forget_all(connection: AsyncConnection, series_ids: Sequence[int]) -> None:
-    """Delete whatever was packed of some series."""
-    for table in (block, quarter, rollup):
-        await connection.execute(delete(table).where(table.c.series_id.in_(series_ids)))
+async def age(connection: AsyncConnection, series_ids: Any) -> None:
+    """Put what was packed of some series among the old: it is still told, until all is packed anew."""
+    of_those = _own.series_id.in_(series_ids)
+    await connection.execute(update(block).where(of_those, _own.part >= 0).values(part=-1 - _own.part))
+
+
+async def has_old(connection: AsyncConnection, series_ids: Any = None) -> bool:
+    """Tell whether there is anything old, of some series or of any."""
+    query = select(_own.series_id).where(_own.part != 0, _own.part < 0).limit(1)
+    if series_ids is not None:
+        query = query.where(_own.series_id.in_(series_ids))
+    return (await connection.execute(query)).first() is not None
+
+
+async def is_repacking(connection: AsyncConnection) -> bool:
+    """Tell whether batches that were expanded before are still to be packed anew."""
+    own = batch.c
+    query = select(own.id).where(own.packed_at.is_(None), own.error.is_(None), own.expanded_at.is_not(None))
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+async def drop_old(connection: AsyncConnection) -> None:
+    """Delete what is old, and the sums made of it; days that are packed anew count by their parts until joined."""
+    old = select(_own.series_id).where(_own.part != 0, _own.part < 0)
+    for table in (quarter, rollup):
+        await connection.execute(delete(table).where(table.c.series_id.in_(old)))
+    await connection.execute(delete(block).where(_own.part != 0, _own.part < 0))
 
 
 def _upsert(connection: AsyncConnection, table: Any, key: Sequence[str]) -> Any:

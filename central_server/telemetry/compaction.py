@@ -43,11 +43,19 @@ async def compact(db: Database, hub: Hub, now_ms: int) -> None:
 
 
 async def compact_some(db: Database, before: int) -> int:
-    """Join some of the days before a day, and those of very many parts; give how many."""
+    """Join some of the days before a day, and those of very many parts; give how many.
+
+    Shape: none while readings are packed anew, see rebuild; what was packed before goes when all are.
+    """
     async with db.read() as connection:
+        has_old = await block_store.has_old(connection)
         days = await block_store.parted_days(connection, before, _MOST_PARTS, _TOGETHER)
-    if days:
+    if days or has_old:
         async with db.write() as connection:
+            if await block_store.is_repacking(connection):
+                return 0
+            if has_old:
+                await block_store.drop_old(connection)
             for day in days:
                 await _join(connection, day)
     return len(days)
@@ -56,6 +64,8 @@ async def compact_some(db: Database, before: int) -> int:
 async def _join(connection: AsyncConnection, parted: Parted) -> None:
     series_id, day, zone = parted
     found = await block_store.bodies(connection, series_id, day, day)
+    if not found:  # gone since it was listed
+        return
     whole = merged(unpack(body) for _, _, body in found)
     await block_store.replace_parts(connection, series_id, day, [part for _, part, _ in found], pack(whole))
     month = month_of(day)

@@ -121,7 +121,9 @@ class Expander:
         gateway_id, site_id, edge_id = group[0].gateway_id, group[0].site_id, group[0].edge_id
         async with self._db.write() as connection:
             now = self._now()
-            wanted = list(dict.fromkeys(column.series for each in opened for column in each.columns))
+            by_hand = await store.keys_read_by_hand(connection, [pending.id for pending in group])
+            heard = [each for pending, each in zip(group, opened, strict=True) if pending.id not in by_hand]
+            wanted = list(dict.fromkeys(column.series for each in heard for column in each.columns))
             keys = self._known.get(gateway_id, {})
             if any(name not in keys for name in wanted):
                 keys = await store.series_keys(connection, gateway_id, wanted, now)
@@ -130,11 +132,14 @@ class Expander:
             for pending, found in zip(group, opened, strict=True):
                 if not await store.mark_expanded(connection, pending.id, now):
                     continue
-                parts = await asyncio.to_thread(parts_of, found.columns, keys, pending.id)
+                own = keys
+                if pending.id in by_hand:
+                    own = {column.series: by_hand[pending.id] for column in found.columns}
+                parts = await asyncio.to_thread(parts_of, found.columns, own, pending.id)
                 await block_store.add_parts(connection, parts)
                 if pending.is_expanded:
                     continue
-                _keep_newest(newest, found.columns, keys, pending.id)
+                _keep_newest(newest, found.columns, own, pending.id)
                 for each in found.refused:
                     await quarantine.note(connection, gateway_id, pending.id, *each)
                 await store.add_events(connection, gateway_id, pending.id, found.events)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import gateway, lane_mark
+from central_server.schema import gateway, lane_mark, manual_read
 from central_server.sync import store as log_store
 from central_server.telemetry import block_store, store
 from central_server.telemetry.block import Block, pack
@@ -84,6 +84,7 @@ async def note_reading(
     header = batch_header(body)
     await log_store.move_mark(connection, gateway_id, header, before)
     batch_id = await log_store.append_batch(connection, gateway_id, header, body, first, now)
+    await connection.execute(insert(manual_read).values(batch_id=batch_id, series_id=series_id))
     await store.mark_expanded(connection, batch_id, now)
     mantissa, exponent = to_scaled(value)
     part = Block([taken_at], [mantissa], [exponent], [int(Quality.GOOD)], [batch_id], [first])

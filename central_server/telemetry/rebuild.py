@@ -1,21 +1,24 @@
-"""Drop what was packed of readings, and pack it anew from the log of batches.
+"""Pack readings anew from the log of batches, and drop what was packed before.
 
-To drop and to note what is to be done again is one transaction; the rest is the expansion's daily
-work, which goes on where it was, whoever ends it in between. Until it is done no bill is made of the
-readings that are missing. What events have caused stays as it is.
+What was packed is first put among the old, in one transaction with the note of what is to be done
+again. It is told on, joined with what is packed anew, until all is; then it goes, in one transaction.
+So pages and bills have their answers meanwhile, and whoever ends it in between leaves nothing half:
+the expansion of the running centre, or the same command again, goes on where it was. What events
+have caused stays as it is.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest
 from central_server.live import Hub
-from central_server.schema import batch, block, device, gateway, series
+from central_server.schema import batch, block, device, gateway, manual_read, series, site
 from central_server.telemetry import block_store
 from central_server.telemetry.compaction import compact
 from central_server.telemetry.expansion import Expander
@@ -30,23 +33,27 @@ class Rebuilt:
 
 
 async def rebuild(
-    db: Database, edge_id: str | None, *, is_dry: bool, step: Callable[[int, int], None] = lambda _done, _all: None
+    db: Database,
+    edge_id: str | None = None,
+    site_code: str | None = None,
+    *,
+    is_dry: bool = False,
+    step: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Rebuilt:
-    """Pack a gateway's readings anew, or everybody's; where ``is_dry``, only count.
+    """Pack a gateway's or a site's readings anew, or everybody's; where ``is_dry``, only count.
 
     Shape: ``step`` is told how many batches are done, and of how many.
-    Raises: BadRequest for a gateway that nobody knows.
+    Raises: BadRequest for a gateway or a site that nobody knows.
     """
     async with db.write() as connection:
-        gateways = await _gateways(connection, edge_id)
-        own = batch.c.gateway_id.in_(gateways) & batch.c.error.is_(None)
+        gateways = await _gateways(connection, edge_id, site_code)
+        keys = select(series.c.id).join(device, device.c.id == series.c.device_id)
+        keys = keys.where(device.c.gateway_id.in_(gateways))
+        by_hand = select(manual_read.c.batch_id).where(manual_read.c.series_id.in_(keys))
+        own = (batch.c.gateway_id.in_(gateways) | batch.c.id.in_(by_hand)) & batch.c.error.is_(None)
         total = await connection.scalar(select(func.count()).select_from(batch).where(own)) or 0
-        keys = (
-            select(series.c.id).join(device, device.c.id == series.c.device_id).where(device.c.gateway_id.in_(gateways))
-        )
-        series_ids = list((await connection.execute(keys)).scalars())
-        if not is_dry:
-            await block_store.forget_all(connection, series_ids)
+        if not is_dry and not await block_store.has_old(connection, keys):  # else one was ended in between
+            await block_store.age(connection, keys)
             await connection.execute(update(batch).where(own).values(packed_at=None))
     if not is_dry:
         expander = Expander(db, Hub())
@@ -54,20 +61,22 @@ async def rebuild(
             step(total - await _left(db), total)
         await compact(db, Hub(), now_ms())
     async with db.read() as connection:
-        blocks = await connection.scalar(
-            select(func.count()).select_from(block).where(block.c.series_id.in_(series_ids))
-        )
-    return Rebuilt(total, blocks or 0)
+        count = select(func.count()).select_from(block).where(block.c.series_id.in_(keys), block.c.part >= 0)
+        return Rebuilt(total, await connection.scalar(count) or 0)
 
 
-async def _gateways(connection: AsyncConnection, edge_id: str | None) -> list[int]:
-    query = select(gateway.c.id)
-    found = list(
-        (await connection.execute(query if edge_id is None else query.where(gateway.c.edge_id == edge_id))).scalars()
-    )
-    if not found and edge_id is not None:
-        text = "There is no gateway '{edge_id}'. List them with 'central edge list'."
-        raise BadRequest("sync_no_gateway", text, edge_id=edge_id)
+async def _gateways(connection: AsyncConnection, edge_id: str | None, site_code: str | None) -> Select[Any]:
+    found = select(gateway.c.id)
+    if site_code is not None:
+        found = found.join(site, site.c.id == gateway.c.site_id).where(site.c.code == site_code)
+        if (await connection.execute(select(site.c.id).where(site.c.code == site_code))).first() is None:
+            text = "There is no site '{site}'. Look at the codes on the page of sites."
+            raise BadRequest("sync_no_site", text, site=site_code)
+    if edge_id is not None:
+        found = found.where(gateway.c.edge_id == edge_id)
+        if (await connection.execute(found)).first() is None:
+            text = "There is no gateway '{edge_id}'. List them with 'central edge list'."
+            raise BadRequest("sync_no_gateway", text, edge_id=edge_id)
     return found
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.schema import batch, device, event, gateway, latest, series
+from central_server.schema import batch, device, event, gateway, latest, manual_read, series
 from protocols.sync import Event, Lane, Series
 
 _AHEAD_MS = 5 * 60 * 1000  # a clock further ahead than this is wrong
@@ -134,6 +134,16 @@ async def series_keys(
         await connection.execute(insert_ignoring(connection, series), rows)
         found = await known()
     return found
+
+
+async def keys_read_by_hand(connection: AsyncConnection, batch_ids: Sequence[int]) -> dict[int, SeriesKey]:
+    """Give whose register it was, for those batches that a person's reading is in."""
+    query = (
+        select(manual_read.c.batch_id, series.c.id, series.c.device_id)
+        .join(series, series.c.id == manual_read.c.series_id)
+        .where(manual_read.c.batch_id.in_(batch_ids))
+    )
+    return {row[0]: SeriesKey(row[1], row[2]) for row in await connection.execute(query)}
 
 
 async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], now: int) -> set[int]:

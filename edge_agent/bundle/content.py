@@ -17,6 +17,7 @@ from edge_agent.check.fact.text import is_there, read
 from edge_agent.check.finding import Sentence
 from edge_agent.live import iso_ms
 from edge_agent.store_file import StoreError, peek_records, read_identity, read_lanes
+from edge_agent.thinned import read_tally
 from protocols.sync import Lane, Reading, Record
 
 _PEEKED = 20
@@ -131,7 +132,7 @@ def _store(scene: Scene) -> Iterator[Part | Sentence]:
     path = scene.settings.store_path
     try:
         identity = read_identity(path)
-        lanes = lanes_json(read_lanes(path))
+        lanes = lanes_json(read_lanes(path), read_tally(path))
         waiting = {lane.word: [_waiting(*row) for row in peek_records(path, lane, _PEEKED)] for lane in Lane}
         counts = _counts(path)
     except (StoreError, sqlite3.Error, OSError) as error:

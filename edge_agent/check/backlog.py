@@ -8,6 +8,7 @@ from edge_agent.check.fact.scene import Scene
 from edge_agent.check.fact.text import is_there
 from edge_agent.check.finding import Check, Finding, Sentence, failure, note, ok, warning
 from edge_agent.store_file import StoreError, read_lanes
+from edge_agent.thinned import read_tally
 
 _HOUR_S, _DAY_S = 3_600, 86_400
 _GOOD = Sentence("Nothing has waited for the centre for long.", "没有长时间等待中心的记录。")
@@ -65,7 +66,7 @@ def _lanes(scene: Scene) -> Mapping[str, Mapping[str, Any]] | None:
     if scene.settings is None or not is_there(scene.settings.store_path):
         return None
     try:
-        return lanes_json(read_lanes(scene.settings.store_path))
+        return lanes_json(read_lanes(scene.settings.store_path), read_tally(scene.settings.store_path))
     except StoreError:
         return None  # the check of the store says so
 

@@ -19,6 +19,7 @@ from edge_agent.quarantine import Aside, read_quarantine
 from edge_agent.recovery import note_unsound
 from edge_agent.store import Store
 from edge_agent.store_file import ASIDE, StoreError, find_faults, peek_records, read_lanes
+from edge_agent.thinned import read_tally
 from protocols.export import write_export
 from protocols.sync import Lane, Reading, Record
 
@@ -38,7 +39,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
         fail(f"there is no store at {settings.store_path} yet; 'edge run' makes it.", as_json=as_json)
     else:
         try:
-            lanes = lanes_json(read_lanes(settings.store_path))
+            lanes = lanes_json(read_lanes(settings.store_path), read_tally(settings.store_path))
         except StoreError as error:
             fail(str(error), WRONG, as_json=as_json)
     if as_json:

@@ -10,7 +10,8 @@ import typer
 
 from drivers.bus.settings import BleSettings, BusSettings, OsdpSettings, SerialSettings, TcpSettings
 from edge_agent.commands.shell import NO, WRONG, fail, settings_of
-from edge_agent.config import Settings, find_config, load_settings
+from edge_agent.config import Settings, find_config
+from edge_agent.config_revision import settings_in_force
 from edge_agent.control import ControlClient, ControlError, NotRunning
 from protocols.toml import SettingsError
 
@@ -58,7 +59,7 @@ def quiet_settings(ctx: typer.Context) -> Settings | None:
     """Load the settings if there are good ones."""
     named: Path | None = ctx.find_root().params.get("config")
     try:
-        return load_settings(find_config(named))
+        return settings_in_force(find_config(named))
     except SettingsError:
         return None
 

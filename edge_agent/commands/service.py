@@ -33,6 +33,7 @@ from edge_agent.credential import UplinkError
 from edge_agent.incident import incident_json, read_incidents
 from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store_file import StoreError, read_identity, read_lanes
+from edge_agent.thinned import read_tally
 from protocols.sync import Lane
 
 _STARTING_S = 0.5
@@ -46,6 +47,8 @@ def run(ctx: typer.Context) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         run_async(run_agent(settings))
+    except SettingsError as error:
+        fail_settings(error, as_json=False)
     except (StoreError, UplinkError, ControlError) as error:
         fail(str(error), WRONG)
 
@@ -145,7 +148,9 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
             "error": None,
             "incident": incident_json(read_incidents(path)) if has_store else None,
         },
-        "lanes": lanes_json(read_lanes(path)) if has_store else {lane.word: _NO_LANE for lane in Lane},
+        "lanes": lanes_json(read_lanes(path), read_tally(path))
+        if has_store
+        else {lane.word: _NO_LANE for lane in Lane},
         "uplink": no_uplink("stopped" if settings.uplink else "none"),
         "downlink": no_downlink("stopped" if settings.uplink else "none"),
         "access": _stopped_rules(settings),

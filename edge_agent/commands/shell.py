@@ -14,7 +14,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from edge_agent.config import Settings, find_config, load_settings
+from edge_agent.config import Settings, find_config
+from edge_agent.config_revision import settings_in_force
 from edge_agent.control import ControlClient, ControlError, NotRunning
 from edge_agent.speech import LANGUAGES, choose, translate
 from protocols.toml import Fault, SettingsError
@@ -54,7 +55,7 @@ def settings_of(ctx: typer.Context, *, as_json: bool = False) -> Settings:
     """Load the settings that the command line names; wrong ones end the command with 2."""
     named: Path | None = ctx.find_root().params.get("config")
     try:
-        return load_settings(find_config(named))
+        return settings_in_force(find_config(named))
     except SettingsError as error:
         fail_settings(error, as_json=as_json)
 

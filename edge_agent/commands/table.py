@@ -104,6 +104,18 @@ def records_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
+def revisions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Lay out revisions of the settings."""
+    table = _table("revision", "at", "state", "from", "reason", right=(0,))
+    for column in (3, 4):
+        table.columns[column].no_wrap = False
+    for row in rows:
+        mark = "* " if row["is_current"] else ""
+        number = f"{mark}{row['number']}"
+        table.add_row(number, instant(row["at"]), state_text(row["state"]), Text(row["origin"]), Text(say(row["reason"])))
+    return table
+
+
 def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Lay out records that were set aside, each with its reason."""
     table = _table("lane", "seq", "at", "what", "value", "reason", right=(1, 4))

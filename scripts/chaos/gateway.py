@@ -42,8 +42,9 @@ def record(lane: Lane, tag: int) -> Record:
 class Generator:
     """Stores records without an end and writes down what became of them."""
 
-    def __init__(self, store: Store, ledger: Path, life: int, rest_s: float) -> None:
-        self._store = store
+    def __init__(self, store: Store, ledger: Path, life: int, rest_s: float, most: int = 1_000_000_000) -> None:
+        """Prepare it; while a lane has ``most`` records pending, nothing is added to it."""
+        self._store, self._most = store, most
         self._chance = random.Random(life)
         self._next = dict.fromkeys(Lane, life * TAGS_A_LIFE)
         self._rest_s = rest_s
@@ -51,7 +52,8 @@ class Generator:
 
     async def keep_on(self, lane: Lane) -> None:
         while True:
-            await self.store(lane, self._chance.randint(*_SIZES[lane]))
+            if self._store.lanes()[lane].pending < self._most:
+                await self.store(lane, self._chance.randint(*_SIZES[lane]))
             await asyncio.sleep(self._chance.random() * 2 * self._rest_s)
 
     async def store(self, lane: Lane, count: int) -> bool:

@@ -45,4 +45,15 @@ def upgrade() -> None:
     op.add_column("batch", sa.Column("packed_at", sa.BigInteger()))
     pending = sa.text("packed_at IS NULL AND error IS NULL")
     op.create_index("ix_batch_pending", "batch", ["lane", "id"], sqlite_where=pending, postgresql_where=pending)
+    op.create_table(
+        "manual_read",
+        sa.Column("batch_id", _Key, sa.ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+        sa.Column("series_id", _Key, sa.ForeignKey("series.id"), nullable=False),
+    )
+    # The log does not say of which gateway's meter a person read; the rows did.
+    op.execute(
+        "INSERT INTO manual_read (batch_id, series_id) SELECT DISTINCT reading.batch_id, reading.series_id FROM reading"
+        " JOIN batch ON batch.id = reading.batch_id JOIN gateway ON gateway.id = batch.gateway_id"
+        " WHERE gateway.edge_id LIKE 'manual-%'"
+    )
     op.drop_table("reading")

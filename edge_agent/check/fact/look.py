@@ -20,7 +20,8 @@ from edge_agent.check.fact.clock import is_synchronised
 from edge_agent.check.fact.parallel import together
 from edge_agent.check.fact.reach import CONNECT_S, reach
 from edge_agent.check.fact.scene import Account, Centre, Reach, Scene, place_of
-from edge_agent.config import Settings, find_config, load_settings
+from edge_agent.config import Settings, find_config
+from edge_agent.config_revision import settings_in_force
 from edge_agent.control import ControlClient, ControlError, NotRunning
 from edge_agent.credential import UplinkError
 from edge_agent.identity import load_identity
@@ -79,7 +80,7 @@ def account() -> Account:
 
 def _settings(named: Path | None) -> tuple[Settings | None, tuple[Fault, ...]]:
     try:
-        return load_settings(find_config(named)), ()
+        return settings_in_force(find_config(named)), ()
     except SettingsError as error:
         return None, tuple(error.faults)
 

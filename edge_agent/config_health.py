@@ -1,0 +1,76 @@
+"""Whether a gateway is as well under new settings as it was before: pure.
+
+What was well before must be well again: a line that was up, a device that answered, a link that delivered. What
+the new settings no longer have is not missed, and what is new need not answer yet.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is well at a moment; ``asked`` are the devices that had their turn, answering or not."""
+
+    buses: frozenset[str]
+    devices: frozenset[str]
+    asked: frozenset[str]
+    is_synced: bool
+
+
+class Verdict(Enum):
+    WELL = "well"
+    WAIT = "wait"
+    UNWELL = "unwell"
+
+
+def health_of(status: Mapping[str, Any]) -> Health:
+    """Read the health out of what ``edge status --json`` tells; a device counts that has answered since the start."""
+    devices = status["devices"]
+    answered = frozenset(row["id"] for row in devices if row["last_ok_at"] is not None)
+    return Health(
+        frozenset(row["id"] for row in status["buses"] if row["state"] == "up"),
+        answered,
+        answered | frozenset(row["id"] for row in devices if row["state"] != "unknown" or row["error"]),
+        status["uplink"]["state"] == "online",
+    )
+
+
+def well_now(status: Mapping[str, Any]) -> Health:
+    """Read what is well at this moment, as what is to be asked of other settings."""
+    health = health_of(status)
+    well = frozenset(row["id"] for row in status["devices"] if row["state"] in ("ok", "degraded"))
+    return Health(health.buses, well, health.asked, health.is_synced)
+
+
+def judge(
+    before: Health | None, now: Health, buses: Collection[str], devices: Collection[str], *, is_over: bool, has_uplink: bool
+) -> tuple[Verdict, str]:
+    """Tell whether the gateway is well again, and if not what is missing.
+
+    Shape: ``buses`` and ``devices`` are those of the new settings; ``before`` is None where nothing ran: then it is
+    enough that the gateway runs until its time ``is_over``, or that a device answers.
+    """
+    if before is None:
+        return (Verdict.WELL if is_over or now.devices else Verdict.WAIT), ""
+    wanted = before.devices & frozenset(devices)
+    silent = wanted - now.devices
+    missing = [
+        *_named("bus", (before.buses & frozenset(buses)) - now.buses, "is not up"),
+        # One that has not had its turn on a slow line is not known to be silent.
+        *_named("device", silent & now.asked if is_over else silent, "does not answer"),
+        *(["the centre is not reached"] if before.is_synced and has_uplink and not now.is_synced else []),
+    ]
+    if not missing:
+        return Verdict.WELL, ""
+    return (Verdict.UNWELL if is_over else Verdict.WAIT), ", ".join(missing)
+
+
+def _named(what: str, ids: Collection[str], wrong: str) -> list[str]:
+    shown = sorted(ids)[:_MOST_NAMED]
+    more = len(ids) - len(shown)
+    return [f"{what} {name} {wrong}" for name in shown] + ([f"and {more} more"] if more else [])
