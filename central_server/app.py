@@ -23,6 +23,7 @@ from central_server.admin import views as admin
 from central_server.billing import views as billing
 from central_server.commands import views as commands
 from central_server.config import Config, Door
+from central_server.configs import views as configs
 from central_server.crypto import vault_of
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
@@ -118,6 +119,7 @@ def build_app(config: Config, db: Database) -> web.Application:
     app[ROUTES] = {}
     sync.set_up(app)
     commands.set_up(app)
+    configs.set_up(app)
     app.on_response_prepare.append(shell.add_security_headers)
     app.on_shutdown.append(_end_streams)
     app.on_shutdown.append(_end_links)
@@ -133,6 +135,7 @@ def build_door(app: web.Application, authority: Authority) -> web.Application:
     door[DB], door[CONFIG], door[HUB] = app[DB], app[CONFIG], app[HUB]
     door[sync.EXPANDER], door[sync.GATE], door[sync.REFUSALS] = app[sync.EXPANDER], app[sync.GATE], app[sync.REFUSALS]
     door[sync.LAG], door[sync.SNAPSHOTS] = app[sync.LAG], app[sync.SNAPSHOTS]
+    door[configs.CONFIGS] = app[configs.CONFIGS]
     door[ROUTES], door[sync.AUTHORITY], door[DOWN] = {}, authority, app[DOWN]
     door.on_shutdown.append(_end_links)
     door.on_response_prepare.append(shell.add_security_headers)
@@ -156,6 +159,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(GatewayWatch(app[DB], app[HUB]).run(), name="gateway-watch"),
         asyncio.create_task(app[DOWN].watch(), name="down-watch"),
         asyncio.create_task(app[commands.COMMANDS].run(), name="commands"),
+        asyncio.create_task(app[configs.CONFIGS].run(), name="configs"),
         asyncio.create_task(scheduler.run(JOBS, app[DB], app[HUB]), name="scheduler"),
     ]
     yield

@@ -18,6 +18,7 @@ from central_server.billing.tariff import load_tariffs
 from central_server.clock import now_ms
 from central_server.command import Json, do, fail, on_database
 from central_server.config import Config
+from central_server.configs.commands import config_app
 from central_server.context import open_context, require_key
 from central_server.db import Database
 from central_server.devices import service as devices
@@ -40,6 +41,7 @@ edge_app = typer.Typer(help="Gateways: let in, list, shut out.", no_args_is_help
 records_app = typer.Typer(help="Sites, buildings, units, owners and meters.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(edge_app, name="edge")
+edge_app.add_typer(config_app, name="config")
 app.add_typer(records_app, name="records")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(bill_app, name="bill")

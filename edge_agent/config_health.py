@@ -48,7 +48,13 @@ def well_now(status: Mapping[str, Any]) -> Health:
 
 
 def judge(
-    before: Health | None, now: Health, buses: Collection[str], devices: Collection[str], *, is_over: bool, has_uplink: bool
+    before: Health | None,
+    now: Health,
+    buses: Collection[str],
+    devices: Collection[str],
+    *,
+    is_over: bool,
+    has_uplink: bool,
 ) -> tuple[Verdict, str]:
     """Tell whether the gateway is well again, and if not what is missing.
 

@@ -15,7 +15,7 @@ from edge_agent import config_trial as trial
 from edge_agent.command_key import load_command_key
 from edge_agent.config import Settings, load_settings, parse_settings, read_text
 from edge_agent.config_change import forbidden
-from edge_agent.config_health import Verdict, health_of, judge, well_now
+from edge_agent.config_health import Health, Verdict, health_of, judge, well_now
 from edge_agent.config_revision import Damaged, Held, RevisionError, Revisions, digest_of
 from edge_agent.config_trial import Book, Event, NotNow, Phase, Revision, State
 from edge_agent.credential import UplinkError
@@ -237,7 +237,8 @@ class ConfigKeeper:
             new = await asyncio.to_thread(parse_settings, text, self.settings.file, name)
             if faults := forbidden(text, name, self.settings, new, is_remote=centre is not None):
                 raise SettingsError(faults)
-            await asyncio.to_thread(self._stage, text, origin, centre)
+            before = None if self._status is None else well_now(self._status())
+            await asyncio.to_thread(self._stage, text, origin, centre, before)
             self.changed.set()
             return self.book.newest.number
 
@@ -249,16 +250,15 @@ class ConfigKeeper:
 
     def stage(self, text: str, origin: str) -> int:
         """Put settings on their way while no gateway runs. Raises: NotNow, Unchanged, RevisionError."""
-        self._stage(text, origin, None)
+        self._stage(text, origin, None, None)
         return self.book.newest.number
 
-    def _stage(self, text: str, origin: str, centre: int | None) -> None:
+    def _stage(self, text: str, origin: str, centre: int | None, before: Health | None) -> None:
         book, digest = self.book, digest_of(text)
         trial.ready(book)
         current = book.get(book.current)
         if centre is None and current is not None and current.hash == digest:
             raise Unchanged
-        before = None if self._status is None else well_now(self._status())
         made = Revision(self.revisions.put(text), digest, origin, self._wall(), State.STAGED, centre)
         self._save(trial.apply(book, made, before))
 

@@ -171,8 +171,15 @@ def settings_in_force(file: Path) -> Settings:
         return given  # who may not look into the data folder, or where it is damaged: the file is what there is
     if book is None or book.file_hash != digest_of(read_text(file)):
         return given  # it was changed since, and counts from the next start on
-    current = book.get(book.current)
-    return given if current is None or current.hash == book.file_hash else revisions.settings(current)
+    current, good = book.get(book.current), book.get(book.good)
+    assert current is not None
+    assert good is not None
+    try:
+        return revisions.settings(current)
+    except SettingsError:
+        if current is good:
+            raise
+        return revisions.settings(good)  # what the next start goes back to
 
 
 def _own(path: Path) -> None:

@@ -83,7 +83,7 @@ _UNSIGNED_BYTES, _SIGNATURE_BYTES = 36, 64
 # By version: where what is hashed begins, and of how many bytes the length of the header is.
 _VERSIONS = {_MAGIC: (100, 4), b"GHB2": (100, 2), b"GHB1": (36, 2)}
 _LEAST_BYTES = _UNSIGNED_BYTES + 2
-_ZSTD_LEVEL = 9
+_ZSTD_LEVEL = 17
 _MOST_NAMES = 65_000  # a column of the order names a series by 16 bits
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _EDGE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

@@ -55,6 +55,7 @@ _LIMITS = {
     "live": MAX_SNAPSHOT_BYTES,
     "status": views.MAX_STATUS_BYTES,
     "rules": 0,
+    "config": 0,
     "renew": views.MAX_REQUEST_BYTES,
 }
 _CENTRAL_FAILED = CentralError("internal", "Something here failed and was written to the server's log. Try again.")
@@ -183,6 +184,8 @@ class Ingester:
                 return _json(await views.take_status(app, gateway, body))
             case "rules":
                 return await views.rules_answer(app, gateway, request.fields.get(HAVE))
+            case "config":
+                return await views.config_answer(app, gateway)
             case "renew":
                 return _json(await views.take_renewal(app, gateway, body))
         raise BadRequest("sync_no_such_request", "There is no request of this kind.")

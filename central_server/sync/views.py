@@ -9,6 +9,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from central_server.access import rules
 from central_server.clock import now_ms
+from central_server.configs.views import CONFIGS
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, CentralError, Forbidden, NotSignedIn, TooLarge
 from central_server.sync import enrolment, service
@@ -22,6 +23,7 @@ from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Handler, Policy, Route, is_local
 from protocols.access import PATH_RULES
+from protocols.config_offer import PATH_CONFIG
 from protocols.down import PATH_DOWN
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
 from protocols.errors import ProtocolError
@@ -100,7 +102,8 @@ async def take_status(app: web.Application, gateway: GatewayRow, body: bytes) ->
     access = status.get("access")
     await rules.note_version(app[DB], gateway.id, access.get("rules_version") if isinstance(access, dict) else None)
     version = await rules.version_for(app[DB], gateway.id)
-    return {"server_time": now_ms(), "rules_version": version}
+    offered = await app[CONFIGS].number_for(gateway.id)
+    return {"server_time": now_ms(), "rules_version": version, "config_revision": offered}
 
 
 async def get_rules(request: web.Request) -> web.Response:
@@ -121,6 +124,19 @@ async def rules_answer(app: web.Application, gateway: GatewayRow, have: str | No
     if body is None:
         return 204, b""
     return 200, (await rules.delta_for(app[DB], gateway.id, have, len(body)) if have else None) or body
+
+
+async def get_config(request: web.Request) -> web.Response:
+    """Give the settings that are on offer for a gateway."""
+    gateway = await _gateway(request)
+    status, body = await config_answer(request.app, gateway)
+    return web.Response(status=status, body=body or None, content_type="application/json")
+
+
+async def config_answer(app: web.Application, gateway: GatewayRow) -> tuple[int, bytes]:
+    """Give the status and the body of an answer to who asks for settings."""
+    offer = await app[CONFIGS].offer_for(gateway.id)
+    return (204, b"") if offer is None else (200, json.dumps(offer, ensure_ascii=False).encode())
 
 
 async def get_authority(request: web.Request) -> web.Response:
@@ -240,5 +256,6 @@ def routes() -> list[Route]:
         Route("POST", PATH_STATUS, _noted(post_status), Policy.GATEWAY),
         Route("POST", PATH_LIVE, _noted(post_live), Policy.GATEWAY),
         Route("GET", PATH_RULES, _noted(get_rules), Policy.GATEWAY),
+        Route("GET", PATH_CONFIG, _noted(get_config), Policy.GATEWAY),
         Route("GET", PATH_DOWN, _noted(get_down), Policy.GATEWAY),
     ]

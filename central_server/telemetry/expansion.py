@@ -18,6 +18,7 @@ from central_server.access import decisions
 from central_server.alarms import store as alarm_store
 from central_server.clock import now_ms
 from central_server.commands import store as command_store
+from central_server.configs import store as config_store
 from central_server.db import Database
 from central_server.live import Hub
 from central_server.sync import quarantine
@@ -150,6 +151,7 @@ class Expander:
                         ordered |= order is not None
                     entered |= await decisions.take_in(connection, gateway_id, edge_id, site_id, event)
                     answered |= await command_store.take_in(connection, gateway_id, edge_id, event)
+                    await config_store.take_in(connection, gateway_id, edge_id, event)
             moved = await store.move_latest(connection, list(newest.values()), now)
         # Ids are believed only now: until the commit another transaction could be given the same.
         self._known[gateway_id] = keys

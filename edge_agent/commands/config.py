@@ -204,7 +204,9 @@ def _unchanged(number: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "revision": number, "state": "unchanged"})
     else:
-        out.print(say(f"These are the settings that run already, as revision {number}. Nothing was changed."), markup=False)
+        out.print(
+            say(f"These are the settings that run already, as revision {number}. Nothing was changed."), markup=False
+        )
 
 
 def _book(settings: Settings, *, as_json: bool) -> Book | None:

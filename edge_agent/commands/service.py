@@ -15,7 +15,20 @@ from rich.text import Text
 from drivers.factory import create_bus, create_driver
 from edge_agent.agent import VERSION, lanes_json, no_downlink, no_uplink, read_device, run_agent
 from edge_agent.commands import complete
-from edge_agent.commands.shell import NO, WRONG, Json, ask, err, fail, has_store, out, print_json, say, settings_of
+from edge_agent.commands.shell import (
+    NO,
+    WRONG,
+    Json,
+    ask,
+    err,
+    fail,
+    fail_settings,
+    has_store,
+    out,
+    print_json,
+    say,
+    settings_of,
+)
 from edge_agent.commands.shell import run as run_async
 from edge_agent.commands.table import (
     age,
@@ -27,7 +40,8 @@ from edge_agent.commands.table import (
     state_text,
     values_table,
 )
-from edge_agent.config import Device, Settings
+from edge_agent.config import Device, Settings, load_settings
+from edge_agent.config_revision import RevisionError, Revisions
 from edge_agent.control import ControlError
 from edge_agent.credential import UplinkError
 from edge_agent.incident import incident_json, read_incidents
@@ -35,6 +49,7 @@ from edge_agent.rules import RuleKeeper, RulesRefused
 from edge_agent.store_file import StoreError, read_identity, read_lanes
 from edge_agent.thinned import read_tally
 from protocols.sync import Lane
+from protocols.toml import SettingsError
 
 _STARTING_S = 0.5
 _NOT_RUNNING = "The gateway is not running; what follows is from its settings and its store."
@@ -43,7 +58,7 @@ _NO_LANE = {"next_seq": 1, "acked_seq": 0, "pending": 0, "oldest_age_s": None, "
 
 def run(ctx: typer.Context) -> None:
     """Poll, store and sync until SIGTERM or Ctrl-C."""
-    settings = settings_of(ctx)
+    settings = settings_of(ctx, load=load_settings)  # what is in force is decided at the start itself
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         run_async(run_agent(settings))
@@ -154,6 +169,7 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
         "uplink": no_uplink("stopped" if settings.uplink else "none"),
         "downlink": no_downlink("stopped" if settings.uplink else "none"),
         "access": _stopped_rules(settings),
+        "config": _stopped_config(settings),
         "buses": [
             {"id": bus.id, "kind": bus.kind, "state": "stopped", "utilisation": None, "period_ms": None}
             | {"nominal_ms": None, "error": None}
@@ -176,6 +192,16 @@ def _stopped_rules(settings: Settings) -> dict[str, Any]:
     return {**rules.as_json(), "decisions": 0}
 
 
+def _stopped_config(settings: Settings) -> dict[str, Any] | None:
+    """Say which revision of the settings runs at the next start."""
+    with suppress(RevisionError):
+        book = Revisions(settings.data, settings.file).book()
+        if book is not None:
+            state = {"revision": book.current, "state": book.phase.value, "good": book.good, "centre": book.centre}
+            return {**state, "left_s": None}
+    return None
+
+
 def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
     uptime = say(f"up {age(found['uptime_s'])}" if is_running else "not running")
     out.print(f"[bold]{escape(found['edge_id'])}[/]  {uptime}  epoch {found['epoch'] or '-'}")
@@ -195,6 +221,10 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
     if access.get("rules_version") is not None:
         version, confirmed = access["rules_version"], age(access["rules_age_s"])
         out.print(say(f"access rules {version}, confirmed {confirmed} ago  decisions {access['decisions']}"))
+    config = found.get("config") or {}
+    if config.get("state") in ("staged", "trial"):
+        left = say(f", {config['left_s']:.0f} s left") if config["left_s"] is not None else ""
+        out.print(Text(say(f"settings: revision {config['revision']} is on trial") + left, style="yellow"))
     if incident := store.get("incident"):
         out.print(Text(f"{incident['at'][:16].replace('T', ' ')}Z {say(incident['sentence'])}", style="yellow"))
     if store.get("error"):

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -51,11 +51,13 @@ def say(text: str) -> str:
     return translate(text, language())
 
 
-def settings_of(ctx: typer.Context, *, as_json: bool = False) -> Settings:
-    """Load the settings that the command line names; wrong ones end the command with 2."""
+def settings_of(
+    ctx: typer.Context, *, as_json: bool = False, load: Callable[[Path], Settings] = settings_in_force
+) -> Settings:
+    """Load the settings of the gateway that the command line names; wrong ones end the command with 2."""
     named: Path | None = ctx.find_root().params.get("config")
     try:
-        return settings_in_force(find_config(named))
+        return load(find_config(named))
     except SettingsError as error:
         fail_settings(error, as_json=as_json)
 

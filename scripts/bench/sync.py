@@ -275,7 +275,8 @@ async def victoria(folder: Path, count: int) -> dict[str, float] | None:
             f"-httpListenAddr=127.0.0.1:{port}",
             "-retentionPeriod=100y",
         )
-        async with process(program, *where, ready=r"started server|pprof handlers|starting http server|exposed at"):
+        async with process(program, *where, ready=r"pprof handlers"):
+            await asyncio.sleep(1)  # it says so a moment before it listens
             seconds = await together(f"http://127.0.0.1:{port}", bodies, path)
         told[pack.__name__] = sum(map(len, bodies)) * MAX_BATCH_RECORDS / seconds
     return told

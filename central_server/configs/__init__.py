@@ -1,0 +1,1 @@
+"""Settings of gateways from the centre: pushed, carried down, and followed to their end."""
