@@ -66,17 +66,17 @@ def judge(
     wanted = before.devices & frozenset(devices)
     silent = wanted - now.devices
     missing = [
-        *_named("bus", (before.buses & frozenset(buses)) - now.buses, "is not up"),
+        *_named("not up: {0}", (before.buses & frozenset(buses)) - now.buses),
         # One that has not had its turn on a slow line is not known to be silent.
-        *_named("device", silent & now.asked if is_over else silent, "does not answer"),
+        *_named("no answer from {0}", silent & now.asked if is_over else silent),
         *(["the centre is not reached"] if before.is_synced and has_uplink and not now.is_synced else []),
     ]
     if not missing:
         return Verdict.WELL, ""
-    return (Verdict.UNWELL if is_over else Verdict.WAIT), ", ".join(missing)
+    return (Verdict.UNWELL if is_over else Verdict.WAIT), "; ".join(missing)
 
 
-def _named(what: str, ids: Collection[str], wrong: str) -> list[str]:
+def _named(sentence: str, ids: Collection[str]) -> list[str]:
     shown = sorted(ids)[:_MOST_NAMED]
-    more = len(ids) - len(shown)
-    return [f"{what} {name} {wrong}" for name in shown] + ([f"and {more} more"] if more else [])
+    names = ", ".join(shown) + (f" (+{len(ids) - len(shown)})" if len(ids) > len(shown) else "")
+    return [sentence.format(names)] if shown else []

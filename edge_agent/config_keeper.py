@@ -342,12 +342,12 @@ def chosen(book: Book, number: int | None) -> Revision:
     """
     if number is not None:
         found = book.get(number)
-        missing = f"there is no revision {number}"
+        missing = f"There is no revision {number}"
     else:
         current = book.get(book.current)
         others = [it for it in book.revisions if it.state is State.CONFIRMED and current and it.hash != current.hash]
         found = others[-1] if others else None
-        missing = "there is no other good revision"
+        missing = "There is no other good revision"
     if found is None:
         raise NotNow(f"{missing}. 'edge config history' lists those that there are.")
     return found

@@ -70,7 +70,7 @@ class Revisions:
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _own(self.folder / LOCK)
         except OSError as error:
-            raise self._failed("written", error) from None
+            raise self._failed("cannot be written", error) from None
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,7 +92,7 @@ class Revisions:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._failed("read", error) from None
+            raise self._failed("cannot be read", error) from None
         except (ValueError, KeyError, TypeError, RecursionError):
             remedy = "Start the gateway again: it begins a new one with the settings file."
             raise Damaged(f"{path}: the list of revisions is damaged. {remedy}") from None
@@ -104,7 +104,7 @@ class Revisions:
             self._write(path, json.dumps(_document(book), ensure_ascii=False).encode())
             _own(path)
         except OSError as error:
-            raise self._failed("written", error) from None
+            raise self._failed("cannot be written", error) from None
         kept = {found.number for found in book.revisions}
         for number, text in self._texts():
             if number not in kept:
@@ -117,7 +117,7 @@ class Revisions:
         try:
             path.replace(path.with_suffix(".damaged"))
         except OSError as error:
-            raise self._failed("written", error) from None
+            raise self._failed("cannot be written", error) from None
 
     def put(self, text: str) -> int:
         """Keep a text and give its number; nothing counts yet. Raises: RevisionError."""
@@ -128,7 +128,7 @@ class Revisions:
             self._write(self.place(number), text.encode())
             _own(self.place(number))
         except OSError as error:
-            raise self._failed("written", error) from None
+            raise self._failed("cannot be written", error) from None
         return number
 
     def place(self, number: int) -> Path:
@@ -153,9 +153,9 @@ class Revisions:
             return [(int(match[1]), path) for match, path in found if match]
         return []
 
-    def _failed(self, done: str, error: OSError) -> RevisionError:
+    def _failed(self, what: str, error: OSError) -> RevisionError:
         reason = error.strerror or str(error)
-        return RevisionError(f"{self.folder}: the revisions cannot be {done} ({reason}). Use the gateway's account.")
+        return RevisionError(f"{self.folder}: settings {what} ({reason}). Use the gateway's account.")
 
 
 def settings_in_force(file: Path) -> Settings:

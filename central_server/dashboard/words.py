@@ -404,6 +404,18 @@ CONDITIONS |= {
             N_("If the supply is dead, open a work order before the battery is empty."),
         ),
     ),
+    "config_reverted": Condition(
+        N_("Gateway went back to its last good settings"),
+        N_(
+            "New settings were tried and the gateway was not as well as before within a minute. "
+            "It goes on with the last good ones."
+        ),
+        (
+            N_("Read below what was missing: a line, a device or the link to the centre."),
+            N_("On the gateway: edge config history shows the revisions and why one was reverted."),
+            N_("Correct the settings and apply them again; the alarm then clears."),
+        ),
+    ),
     "rules_refused": Condition(
         N_("Gateway refuses new door rules"),
         N_("The gateway has kept its last good rules. Doors go on working, but changes since then do not count there."),

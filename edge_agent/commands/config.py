@@ -195,7 +195,8 @@ def _tell_end(number: int, state: str, reason: str, *, as_json: bool) -> None:
     elif is_good:
         out.print(say(f"Revision {number} is in force."), markup=False)
     else:
-        err.print(f"edge: {say(f'revision {number} is {say(state)}: {say(reason)}')}", markup=False, soft_wrap=True)
+        why = f": {reason}" if reason else ""
+        err.print(f"edge: {say(f'revision {number} is {state}{why}')}", markup=False, soft_wrap=True)
     if not is_good:
         raise typer.Exit(NO)
 
