@@ -295,7 +295,7 @@ class UplinkClient:
         try:
             offer = json.loads(reply.body)
         except (ValueError, RecursionError):
-            _log.warning("uplink: what came for the centre's settings is not JSON")
+            _log.warning("uplink: the centre's settings did not come: %s", "not JSON")
             return
         await self._configs.offered(offer)
 

@@ -36,8 +36,8 @@ def push(
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8 text"
-        said = "{file} cannot be read: {reason}. Name a settings file."
-        fail(UsageError("config_unreadable", said, file=str(file), reason=reason), as_json)
+        text = "{file} cannot be read: {reason}. Name a settings file."
+        fail(UsageError("config_unreadable", text, file=str(file), reason=reason), as_json)
 
     async def offer(_: Config, db: Database) -> int:
         return await push_to(db, system("command line"), edge_id, text)

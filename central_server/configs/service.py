@@ -88,8 +88,11 @@ async def push(db: Database, actor: Actor, edge_id: str, text: str) -> int:
         if found is None:
             raise NotFound("no_gateway", "There is no gateway '{edge_id}'.", edge_id=edge_id)
         if found.is_revoked:
-            said = "Gateway '{edge_id}' is shut out, so it takes no settings. Invite it again first."
-            raise Conflict("gateway_revoked_config", said, edge_id=edge_id)
+            raise Conflict(
+                "gateway_revoked_config",
+                "Gateway '{edge_id}' is shut out, so it takes no settings. Invite it again first.",
+                edge_id=edge_id,
+            )
         number, now = await store.next_number(connection, found.id), now_ms()
         offer = Offer(edge_id, number, text, actor.login[:64], now)
         values = {"number": number, "hash": offer.hash, "body": text, "actor": offer.actor, "issued_at": now}
@@ -114,9 +117,16 @@ def _check(edge_id: str, text: str) -> None:
     try:
         edge = tomllib.loads(text).get("edge")
     except tomllib.TOMLDecodeError as error:
-        said = "The settings are not TOML: {reason}. Check them with 'edge config check'."
-        raise BadRequest("config_no_toml", said, reason=str(error)) from None
+        raise BadRequest(
+            "config_no_toml",
+            "The settings are not TOML: {reason}. Check them with 'edge config check'.",
+            reason=str(error),
+        ) from None
     named = edge.get("id") if isinstance(edge, dict) else None
     if named != edge_id:
-        said = "These are the settings of gateway '{named}', not of '{edge_id}'. Name the right file."
-        raise BadRequest("config_other", said, named=str(named), edge_id=edge_id)
+        raise BadRequest(
+            "config_other",
+            "These are the settings of gateway '{named}', not of '{edge_id}'. Name the right file.",
+            named=str(named),
+            edge_id=edge_id,
+        )

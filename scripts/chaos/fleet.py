@@ -30,7 +30,7 @@ from edge_agent.store_file import LaneState
 from edge_agent.sync import Policy, Rest, SendBatch, SendLive, SendStatus, Uplink
 from protocols.snapshot import LANE_HEADER, PATH_LIVE, encode_snapshot
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Lane, batch_digest
-from scripts.chaos.nursery import Nursery, when
+from scripts.chaos.nursery import Nursery, nursery_of, when
 from scripts.chaos.rig import Centre, Sender, expansion_faults, p99, told_by
 
 _DEEPEST_S = 60.0  # from the start of a storm; no refusal after it
@@ -219,11 +219,14 @@ def _judge(said: list[Said], after: list[Said], began: float) -> list[str]:
     return found
 
 
-def campaign(options: argparse.Namespace) -> dict[str, Any]:
+def campaign(options: argparse.Namespace, nursery: Nursery | None = None) -> dict[str, Any]:
     """Have them come back; give what came of it."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name, Nursery("central_server.cli", "scripts.chaos.rig") as nursery:
-        found = asyncio.run(_campaign(Path(name), nursery, options))
+    with (
+        tempfile.TemporaryDirectory() as name,
+        nursery_of(nursery, "central_server.cli", "scripts.chaos.rig") as mother,
+    ):
+        found = asyncio.run(_campaign(Path(name), mother, options))
     return {**found, "gateways": options.gateways, "seconds": round(time.monotonic() - started, 1)}
 
 

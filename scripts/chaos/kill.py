@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.chaos.gateway import EDGE
-from scripts.chaos.nursery import Nursery, Process, cold, until
+from scripts.chaos.nursery import Nursery, Process, cold, nursery_of, until
 from scripts.chaos.rig import Centre, Ledger, compare, expansion_faults, p99, told_by
 
 _COLD_CENTRE = 10
@@ -96,12 +96,12 @@ class Run:
         self.centre.process.end(signal.SIGTERM)
 
 
-def campaign(edge: int, centre: int, seed: int, cold_each: int = 20) -> dict[str, Any]:
+def campaign(edge: int, centre: int, seed: int, cold_each: int = 20, nursery: Nursery | None = None) -> dict[str, Any]:
     """Kill so often; give what came of it."""
     started = time.monotonic()
     modules = ("scripts.chaos.gateway", "central_server.cli")
-    with tempfile.TemporaryDirectory() as name, Nursery(*modules) as nursery:
-        run = Run(Path(name), seed, nursery, cold_each)
+    with tempfile.TemporaryDirectory() as name, nursery_of(nursery, *modules) as mother:
+        run = Run(Path(name), seed, mother, cold_each)
         run.secret = asyncio.run(run.centre.make([EDGE]))[EDGE]
         run.centre.start()
         run.centre.wait_ready()

@@ -5,6 +5,7 @@ test, so that most starts skip the imports; some in every campaign are cold all 
 """
 
 import asyncio
+import contextlib
 import ctypes
 import importlib
 import json
@@ -77,6 +78,11 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def nursery_of(given: Nursery | None, *modules: str) -> contextlib.AbstractContextManager[Nursery]:
+    """Take a nursery that is there, or one of its own for as long as it is needed."""
+    return Nursery(*modules) if given is None else contextlib.nullcontext(given)
 
 
 def cold(*words: str, log: Path) -> Process:

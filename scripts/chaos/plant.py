@@ -26,6 +26,7 @@ from scripts.chaos.nursery import ROOT
 
 FOLDER = Path(__file__).with_name("faults")
 _SECONDS = 180
+_ASSERTION = re.compile(r"^E .*(\bassert\b|AssertionError|DID NOT RAISE)", re.MULTILINE)
 _NOT_A_FAILURE = re.compile(r"ImportError|ModuleNotFoundError|SyntaxError|IndentationError")
 
 
@@ -106,7 +107,7 @@ def _seen(folder: Path, tests: list[str]) -> str | None:
     code, text = _run(folder, tests)
     if code == 0:
         return "the tests pass with it"
-    if code != 1 or "FAILED" not in text or _NOT_A_FAILURE.search(text):
+    if code != 1 or not _ASSERTION.search(text) or _NOT_A_FAILURE.search(text):
         return f"the tests fail, but not by what they look for:\n{text[-1500:]}"
     return None
 

@@ -39,7 +39,7 @@ from edge_agent.store_file import find_faults, peek_records, read_identity, read
 from protocols.quantity import Quality
 from protocols.sync import Batch, Event, Lane, Reading, Record, Series, encode_batch
 from scripts.chaos.gateway import EDGE
-from scripts.chaos.nursery import Nursery, until
+from scripts.chaos.nursery import Nursery, nursery_of, until
 from scripts.chaos.rig import expansion_faults
 from tests.central_server.vault import VAULT
 
@@ -327,7 +327,7 @@ def cut_centre(cutter: Cutter, cycles: int) -> None:
         cutter.on_disk(look)
 
 
-def campaign(cycles: int, control: int, seed: int) -> dict[str, Any]:
+def campaign(cycles: int, control: int, seed: int, nursery: Nursery | None = None) -> dict[str, Any]:
     """Cut so often on each side, and in the control; give what came of it."""
     started = time.monotonic()
     base = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
@@ -335,9 +335,9 @@ def campaign(cycles: int, control: int, seed: int) -> dict[str, Any]:
     faults: Counter[str] = Counter()
     confirmed = lost = 0
     lost_without: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(dir=base) as name, Nursery("scripts.chaos.power", "mfusepy") as nursery:
+    with tempfile.TemporaryDirectory(dir=base) as name, nursery_of(nursery, "scripts.chaos.power", "mfusepy") as mother:
         for what, work in (("edge", cut_edge), ("centre", cut_centre)):
-            cutter = Cutter(Path(name) / what, nursery, seed, is_weak=False)
+            cutter = Cutter(Path(name) / what, mother, seed, is_weak=False)
             work(cutter, cycles)
             failed += cutter.failed
             faults += cutter.faults
@@ -345,7 +345,7 @@ def campaign(cycles: int, control: int, seed: int) -> dict[str, Any]:
             if cutter.lost:
                 failed.append(f"{what}: {cutter.lost} confirmed records are gone")
             if control:
-                weak = Cutter(Path(name) / f"{what}-weak", nursery, seed, is_weak=True)
+                weak = Cutter(Path(name) / f"{what}-weak", mother, seed, is_weak=True)
                 work(weak, control)
                 lost_without[what] = weak.lost
                 if not weak.lost:

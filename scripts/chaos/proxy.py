@@ -45,7 +45,7 @@ from edge_agent.sync import Link
 from edge_agent.uplink import TIMEOUT_S, UplinkClient
 from protocols.sync import Lane
 from scripts.chaos.gateway import POLICY, Generator
-from scripts.chaos.nursery import Nursery, when
+from scripts.chaos.nursery import Nursery, nursery_of, when
 from scripts.chaos.rig import Centre, Ledger, compare, expansion_faults, key_of, told_by
 
 _MOST_PENDING = 500
@@ -387,11 +387,14 @@ async def _campaign(folder: Path, nursery: Nursery, requests: int, gateways: int
     }
 
 
-def campaign(requests: int, gateways: int, seed: int) -> dict[str, Any]:
+def campaign(requests: int, gateways: int, seed: int, nursery: Nursery | None = None) -> dict[str, Any]:
     """Send so many requests through it; give what came of it."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name, Nursery("central_server.cli", "scripts.chaos.rig") as nursery:
-        found = asyncio.run(_campaign(Path(name), nursery, requests, gateways, seed))
+    with (
+        tempfile.TemporaryDirectory() as name,
+        nursery_of(nursery, "central_server.cli", "scripts.chaos.rig") as mother,
+    ):
+        found = asyncio.run(_campaign(Path(name), mother, requests, gateways, seed))
     return {**found, "seconds": round(time.monotonic() - started, 1)}
 
 

@@ -29,7 +29,7 @@ from tests.edge_agent.test_config import GOOD
 
 ROOT = Path(__file__).resolve().parents[3]
 STATUS = {"edge_id", "epoch", "uptime_s", "clock", "lanes", "uplink", "buses", "devices"}
-LANE = {"next_seq", "acked_seq", "pending", "oldest_age_s", "tombstones"}
+LANE = {"next_seq", "acked_seq", "pending", "oldest_age_s", "tombstones", "thinned"}
 UPLINK = {"state", "last_ack_at", "retry_in_s"}
 BUS = {"id", "state", "utilisation", "period_ms", "nominal_ms"}
 DEVICE = {"id", "bus", "profile", "state", "last_ok_at", "error", "breaker"}
