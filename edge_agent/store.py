@@ -392,9 +392,7 @@ class Store:
             return Peek(first_seq, ())
         seqs = tuple(row[0] for row in rows)
         is_run = seqs[-1] - first_seq + 1 == len(seqs)
-        return Peek(
-            first_seq, from_rows(rows), clock_spans(spans, lane, first_seq, seqs[-1]), () if is_run else seqs
-        )
+        return Peek(first_seq, from_rows(rows), clock_spans(spans, lane, first_seq, seqs[-1]), () if is_run else seqs)
 
     async def used_bytes(self) -> int:
         """Say how much the store takes up, what is free inside the file left out.

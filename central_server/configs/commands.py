@@ -53,7 +53,7 @@ def push(
     if as_json:
         typer.echo(json.dumps({"edge_id": edge_id, **_row(row)}, ensure_ascii=False))
     elif wait:
-        typer.echo(f"Revision {number} is {row.state}{': ' + row.reason if row.reason else ''}.")
+        typer.echo(f"Revision {number} is {row.state}" + (f": {row.reason}" if row.reason else "."))
     if wait and row.state != CONFIRMED:
         raise typer.Exit(NO)
 

@@ -112,7 +112,9 @@ def revisions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     for row in rows:
         mark = "* " if row["is_current"] else ""
         number = f"{mark}{row['number']}"
-        table.add_row(number, instant(row["at"]), state_text(row["state"]), Text(row["origin"]), Text(say(row["reason"])))
+        table.add_row(
+            number, instant(row["at"]), state_text(row["state"]), Text(row["origin"]), Text(say(row["reason"]))
+        )
     return table
 
 

@@ -48,6 +48,14 @@ async def test_records_come_back_in_order_with_contiguous_numbers(path: Path) ->
         assert (await store.peek(Lane.TELEMETRY, 4, 10))[:2] == (5, ())
 
 
+async def test_the_order_is_that_of_storing_whatever_the_clock_says(path: Path) -> None:
+    jumping: list[Record] = [reading(at) for at in (5_000, 9_000, 1, 7_000, 2)]
+    async with await Store.open(path, "gw-1") as store:
+        await store.append(Lane.BILLING, jumping[:3])
+        await store.append(Lane.BILLING, jumping[3:])
+        assert (await store.peek(Lane.BILLING, 0, 10)).records == tuple(jumping)
+
+
 async def test_lanes_are_numbered_apart(path: Path) -> None:
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, [reading(1), reading(2)])
