@@ -110,18 +110,23 @@ def revert(
 def show(
     ctx: typer.Context,
     revision: Annotated[int | None, typer.Argument(help="A revision; default: the one in force.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Print a revision's text, to be changed and applied again."""
-    settings = settings_of(ctx)
-    book = _book(settings, as_json=False)
+    settings = settings_of(ctx, as_json=as_json)
+    book = _book(settings, as_json=as_json)
     number = book.current if book is not None and revision is None else revision
     found = None if book is None or number is None else book.get(number)
     if found is None:
-        fail("there is no such revision. 'edge config history' lists those that there are.", WRONG)
+        fail("there is no such revision. 'edge config history' lists those that there are.", WRONG, as_json=as_json)
     try:
-        typer.echo(Revisions(settings.data, settings.file).text(found), nl=False)
+        text = Revisions(settings.data, settings.file).text(found)
     except SettingsError as error:
-        fail_settings(error, as_json=False)
+        fail_settings(error, as_json=as_json)
+    if as_json:
+        print_json({"revision": found.number, "text": text})
+    else:
+        typer.echo(text, nl=False)
 
 
 def _revert_stopped(keeper: ConfigKeeper, number: int | None) -> int:

@@ -53,7 +53,7 @@ from protocols.toml import SettingsError
 
 _STARTING_S = 0.5
 _NOT_RUNNING = "The gateway is not running; what follows is from its settings and its store."
-_NO_LANE = {"next_seq": 1, "acked_seq": 0, "pending": 0, "oldest_age_s": None, "tombstones": 0}
+_NO_LANE = {"next_seq": 1, "acked_seq": 0, "pending": 0, "oldest_age_s": None, "tombstones": 0, "thinned": 0}
 
 
 def run(ctx: typer.Context) -> None:
