@@ -119,6 +119,8 @@ class Downlink:
                 self._report(f"not connected: {str(error) or type(error).__name__}")
             except Exception:
                 log.exception("down: a fault in this program")
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # before Python 3.13 a group that ends by a fault forgets it
             failures = 0 if time.monotonic() - began > _STEADY_S else failures + 1
             await self._pause(self._wait(max(most, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(failures, 10)))))
 

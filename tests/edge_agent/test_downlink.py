@@ -136,8 +136,17 @@ async def test_a_message_that_is_too_large_ends_the_link() -> None:
 
     async with linked(peer) as (down, _):
         down.on("config", note)
-        await until(lambda: peer.links == 2)
+        await until(lambda: peer.links >= 2)
     assert told == []
+
+
+async def test_a_link_that_ends_at_the_very_moment_stops_when_it_is_told_to() -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.close()
+
+    for turn in range(40):
+        async with asyncio.timeout(5), linked(Peer(talk), wait=lambda most: 0):
+            await asyncio.sleep(0.01 + turn / 10_000)
 
 
 async def test_another_certificate_is_shown_on_another_link() -> None:

@@ -59,7 +59,7 @@ async def rollups(db: Database) -> list[Any]:
         rows = (
             await connection.execute(select(schema.rollup).order_by(schema.rollup.c.span, schema.rollup.c.start))
         ).all()
-        return [tuple(row) for row in rows]
+        return list(rows)
 
 
 def some_readings(chance: random.Random) -> list[Reading]:
@@ -96,9 +96,10 @@ async def test_a_day_and_a_month_are_of_the_sites_time(lake: Lake) -> None:
     await feed(lake, [[energy(at, value) for at, value in ends]], compact_between=True)
     found = {(row[0], row[1]): row for row in await rollups(lake.db)}
     day = found["day", NOVEMBER]
-    assert (day[3], day[5], day[6], day[7]) == (2, 0, "12", "19")
+    assert (day.count, day.exponent, day.first, day.last) == (2, 0, "12", "19")
+    assert (day.first_at, day.last_at) == (NOVEMBER, NOVEMBER + 23 * HOUR)
     month = found["month", NOVEMBER]
-    assert (month[3], Decimal(month[7]).scaleb(month[5])) == (3, Decimal("20.5"))
+    assert (month.count, Decimal(month.last).scaleb(month.exponent)) == (3, Decimal("20.5"))
     assert len(found) == 5, "three days and two months"
 
 
