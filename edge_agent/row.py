@@ -15,6 +15,8 @@ MAX_NAME_LENGTH = 200  # a batch full of names must stay far below its limit
 
 # lane, seq, series_id, at, mantissa, exponent, quality, raw, event, seal
 Row = tuple[int, int, int | None, int, int | None, int | None, int | None, bytes | None, str | None, int]
+# seq, series_id, at, mantissa, exponent, quality, seal
+PLAIN = 7
 # seq, device, point, unit, at, mantissa, exponent, quality, raw, event
 JoinedRow = tuple[int, str | None, str, str, int, int | None, int, int, bytes | None, str | None]
 
@@ -33,30 +35,57 @@ def to_rows(lane: Lane, first_seq: int, records: Sequence[Record], series_ids: M
 
     Raises: RecordRefused.
     """
-    rows: list[Row] = []
+    return [_to_row(int(lane), seq, record, series_ids) for seq, record in enumerate(records, first_seq)]
+
+
+def to_parts(
+    lane: Lane, first_seq: int, records: Sequence[Record], series_ids: Mapping[Series, int]
+) -> tuple[list[int], list[Row]]:
+    """Lay records out as ``to_rows`` does: plain readings as ``PLAIN`` numbers each in one list, then all others.
+
+    Nearly every reading is a number and nothing else; five columns less and no row of its own make it twice as fast.
+
+    Raises: RecordRefused.
+    """
+    plain: list[int] = []
+    others: list[Row] = []
     number = int(lane)
     for seq, record in enumerate(records, first_seq):
-        if isinstance(record, Event):
-            _check_instant(record.at)
-            row = (number, seq, None, record.at, None, None, None, None, _event_text(record))
-            rows.append((*row, seal_record(*row)))
-            continue
-        series, at, value, quality, raw = record
-        if not -MANTISSA_LIMIT < at < MANTISSA_LIMIT:
-            _check_instant(at)
-        if len(raw) > MAX_RAW_BYTES:
-            raise RecordRefused(f"a reading of {series.device} keeps {len(raw)} raw bytes; {MAX_RAW_BYTES} is the most")
-        mantissa: int | None = None
-        exponent = 0
-        if value is not None:
-            try:
-                mantissa, exponent = to_scaled(value)
-            except ValueError:
-                quality, raw = Quality.INVALID, str(value).encode()[:64]
-        key, quality_code = series_ids[series], int(quality)
-        seal = seal_reading(number, seq, key, at, mantissa, exponent, quality_code, raw)
-        rows.append((number, seq, key, at, mantissa, exponent, quality_code, raw or None, None, seal))
-    return rows
+        if not isinstance(record, Event):
+            series, at, value, quality, raw = record
+            if value is not None and not raw and -MANTISSA_LIMIT < at < MANTISSA_LIMIT:
+                try:
+                    mantissa, exponent = to_scaled(value)
+                except ValueError:
+                    others.append(_to_row(number, seq, record, series_ids))
+                    continue
+                key, code = series_ids[series], int(quality)
+                seal = seal_reading(number, seq, key, at, mantissa, exponent, code, b"")
+                plain += (seq, key, at, mantissa, exponent, code, seal)
+                continue
+        others.append(_to_row(number, seq, record, series_ids))
+    return plain, others
+
+
+def _to_row(lane: int, seq: int, record: Record, series_ids: Mapping[Series, int]) -> Row:
+    if isinstance(record, Event):
+        _check_instant(record.at)
+        row = (lane, seq, None, record.at, None, None, None, None, _event_text(record))
+        return (*row, seal_record(*row))
+    series, at, value, quality, raw = record
+    _check_instant(at)
+    if len(raw) > MAX_RAW_BYTES:
+        raise RecordRefused(f"a reading of {series.device} keeps {len(raw)} raw bytes; {MAX_RAW_BYTES} is the most")
+    mantissa: int | None = None
+    exponent = 0
+    if value is not None:
+        try:
+            mantissa, exponent = to_scaled(value)
+        except ValueError:
+            quality, raw = Quality.INVALID, str(value).encode()[:64]
+    key, code = series_ids[series], int(quality)
+    seal = seal_reading(lane, seq, key, at, mantissa, exponent, code, raw)
+    return lane, seq, key, at, mantissa, exponent, code, raw or None, None, seal
 
 
 def from_rows(rows: Iterable[JoinedRow]) -> tuple[Record, ...]:

@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from edge_agent.history import keep
 from edge_agent.origin import MarkKeeper
 from edge_agent.outage_log import keep_outages
 from edge_agent.reserve import Reserve
-from edge_agent.row import RecordRefused, check_series, to_rows
+from edge_agent.row import PLAIN, RecordRefused, check_series, to_parts
 from edge_agent.seal import seal_texts
 from edge_agent.store_file import (
     ASIDE,
@@ -49,9 +48,9 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _NOTE = "INSERT INTO note (device, point, state) VALUES (?, ?, ?) ON CONFLICT (device, point) DO UPDATE SET state = excluded.state"
+_INSERT_PLAIN = "INSERT INTO record (lane, seq, series_id, at, mantissa, exponent, quality, seal) VALUES "
 # Many rows to a statement: 1.6 times as fast as one, and more than 100 gain nothing.
-_BLOCK = 100
-_INSERT_BLOCK = _INSERT + ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" * (_BLOCK - 1)
+_BLOCK = 100 * PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,11 +298,13 @@ class Writer:
             connection.executemany(_NOTE, [(*key, note) for key, note in request.notes.items()])
         if not request.records:
             return state
-        rows = to_rows(request.lane, state.next_seq, request.records, self._series)
-        whole = len(rows) - len(rows) % _BLOCK
-        blocks = (tuple(chain.from_iterable(rows[at : at + _BLOCK])) for at in range(0, whole, _BLOCK))
-        connection.executemany(_INSERT_BLOCK, blocks)
-        connection.executemany(_INSERT, rows[whole:])
+        plain, others = to_parts(request.lane, state.next_seq, request.records, self._series)
+        whole = len(plain) - len(plain) % _BLOCK
+        row = f"({request.lane:d}, ?, ?, ?, ?, ?, ?, ?)"
+        blocks = (plain[at : at + _BLOCK] for at in range(0, whole, _BLOCK))
+        connection.executemany(_INSERT_PLAIN + ", ".join([row] * (_BLOCK // PLAIN)), blocks)
+        connection.executemany(_INSERT_PLAIN + row, (plain[at : at + PLAIN] for at in range(whole, len(plain), PLAIN)))
+        connection.executemany(_INSERT, others)
         if request.lane is Lane.CONTROL:
             keep_outages(connection, request.records)
         first = request.records[0]

@@ -13,7 +13,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,7 +25,7 @@ import aiohttp
 from protocols.sync import PATH_BATCHES, Lane
 from scripts.chaos.gateway import EDGE
 from scripts.chaos.nursery import Nursery, Process, until
-from scripts.chaos.rig import Centre, Ledger, Sender, compare, expansion_faults, told_by
+from scripts.chaos.rig import Centre, Ledger, Sender, compare, conclude, expansion_faults, told_by
 
 _EDGE_MIB, _CENTRE_MIB = 20, 24
 _MOST_S = 10.0
@@ -276,11 +275,7 @@ def main() -> None:
     if lacking := missing():
         print(json.dumps({"cycles": 0, "failed": [], "skipped": lacking}))
         return
-    found = campaign(options.cycles, options.seed)
-    for text in found["failed"]:
-        print(text, file=sys.stderr)
-    print(json.dumps(found))
-    raise SystemExit(1 if found["failed"] else 0)
+    conclude(campaign(options.cycles, options.seed))
 
 
 if __name__ == "__main__":

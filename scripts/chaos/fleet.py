@@ -11,10 +11,8 @@ The centre is the real ``central run``, the sockets and the signed batches are r
 
 import argparse
 import asyncio
-import json
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -31,7 +29,7 @@ from edge_agent.sync import Policy, Rest, SendBatch, SendLive, SendStatus, Uplin
 from protocols.snapshot import LANE_HEADER, PATH_LIVE, encode_snapshot
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Lane, batch_digest
 from scripts.chaos.nursery import Nursery, nursery_of, when
-from scripts.chaos.rig import Centre, Sender, expansion_faults, p99, told_by
+from scripts.chaos.rig import Centre, Sender, conclude, expansion_faults, p99, told_by
 
 _DEEPEST_S = 60.0  # from the start of a storm; no refusal after it
 _QUICK_S = 2.0
@@ -243,11 +241,7 @@ def options_of(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    found = campaign(options_of())
-    for text in found["failed"]:
-        print(text, file=sys.stderr)
-    print(json.dumps(found))
-    raise SystemExit(1 if found["failed"] else 0)
+    conclude(campaign(options_of()))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ process that has done its imports; each twentieth of the gateway and each tenth 
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +18,7 @@ from typing import Any
 
 from scripts.chaos.gateway import EDGE
 from scripts.chaos.nursery import Nursery, Process, cold, nursery_of, until
-from scripts.chaos.rig import Centre, Ledger, compare, expansion_faults, p99, told_by
+from scripts.chaos.rig import Centre, Ledger, compare, conclude, expansion_faults, p99, told_by
 
 _COLD_CENTRE = 10
 _BUSY = 2.0  # processes that want each core; beyond it a start is as slow as its neighbours let it be
@@ -138,11 +136,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="what is drawn at random (default: 1)")
     parser.add_argument("--json", action="store_true", help="print the last line only, which is JSON anyway")
     options = parser.parse_args()
-    found = campaign(options.edge, options.centre, options.seed, options.cold)
-    for text in found["failed"]:
-        print(text, file=sys.stderr)
-    print(json.dumps(found))
-    raise SystemExit(1 if found["failed"] else 0)
+    conclude(campaign(options.edge, options.centre, options.seed, options.cold))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from protocols.quantity import Quality
 from protocols.sync import Batch, Event, Lane, Reading, Record, Series, encode_batch
 from scripts.chaos.gateway import EDGE
 from scripts.chaos.nursery import Nursery, nursery_of, until
-from scripts.chaos.rig import expansion_faults
+from scripts.chaos.rig import conclude, expansion_faults
 from tests.central_server.vault import VAULT
 
 _SERIES = [Series(f"em-{number}", "energyImportTotal", "kWh") for number in range(5)]
@@ -371,11 +371,7 @@ def main() -> None:
     if lacking := missing():
         print(json.dumps({"cycles": 0, "failed": [], "skipped": lacking}))
         return
-    found = campaign(options.cycles, options.control, options.seed)
-    for text in found["failed"]:
-        print(text, file=sys.stderr)
-    print(json.dumps(found))
-    raise SystemExit(1 if found["failed"] else 0)
+    conclude(campaign(options.cycles, options.control, options.seed))
 
 
 if __name__ == "__main__":

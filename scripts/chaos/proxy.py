@@ -22,14 +22,12 @@ import argparse
 import asyncio
 import contextlib
 import datetime as dt
-import json
 import logging
 import random
 import signal
 import socket
 import ssl
 import struct
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -46,7 +44,7 @@ from edge_agent.uplink import TIMEOUT_S, UplinkClient
 from protocols.sync import Lane
 from scripts.chaos.gateway import POLICY, Generator
 from scripts.chaos.nursery import Nursery, nursery_of, when
-from scripts.chaos.rig import Centre, Ledger, compare, expansion_faults, key_of, told_by
+from scripts.chaos.rig import Centre, Ledger, compare, conclude, expansion_faults, key_of, told_by
 
 _MOST_PENDING = 500
 _CALM_S = 120
@@ -406,11 +404,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the last line only, which is JSON anyway")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # a link that comes and goes is what it is about
-    found = campaign(options.requests, options.gateways, options.seed)
-    for text in found["failed"]:
-        print(text, file=sys.stderr)
-    print(json.dumps(found))
-    raise SystemExit(1 if found["failed"] else 0)
+    conclude(campaign(options.requests, options.gateways, options.seed))
 
 
 if __name__ == "__main__":

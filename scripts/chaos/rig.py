@@ -4,12 +4,14 @@ import contextlib
 import json
 import socket
 import sqlite3
+import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -41,6 +43,14 @@ _START_MS = 1_767_225_600_000
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def conclude(found: Mapping[str, Any]) -> NoReturn:
+    """End a campaign: what failed, then its figures as the last line."""
+    for text in found["failed"]:
+        print(text, file=sys.stderr)
+    print(json.dumps(found))
+    raise SystemExit(1 if found["failed"] else 0)
 
 
 def key_of(edge_id: str) -> Ed25519PrivateKey:
