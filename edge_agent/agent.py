@@ -17,6 +17,7 @@ from drivers.errors import BusDown, DeviceError
 from drivers.factory import create_bus, create_driver
 from drivers.profile import Profile
 from edge_agent.certificate import Certificate
+from edge_agent.clock_watch import ClockWatch, clock_json
 from edge_agent.command_key import load_command_key
 from edge_agent.commanding import Commander
 from edge_agent.config import Device, Settings, Uplink
@@ -67,10 +68,10 @@ class Agent:
         self._pollers: list[Poller] = []
         self._doors: dict[str, DoorKeeper] = {}
         self._workbench = Workbench(self._recorder)
-        self._rules = RuleKeeper(settings.data, settings.edge_id)
+        self._rules = RuleKeeper(settings.data, settings.edge_id, centre_key=partial(load_command_key, settings.data))
         self._incident: dict[str, Any] | None = None
         self._configs = None if configs is None else ConfigControl(configs, self._recorder, settings.edge_id)
-        self._shedding = Shedding(store, settings.quota, self._tell_filling, _now_ms)
+        self._shedding = Shedding(store, settings.quota, self._tell, _now_ms)
         self._uplink: UplinkClient | None = None
         self._downlink: Downlink | None = None
         self._commander: Commander | None = None
@@ -99,6 +100,7 @@ class Agent:
         commander = Commander(edge_id, data, self._store, self._drivers, self._doors, link.centre, link.send)
         link.on("hello", commander.greeted)
         link.on("command", commander.ordered)
+        link.on_refused(commander.no_message)
         return commander
 
     async def run(self) -> None:
@@ -112,6 +114,7 @@ class Agent:
                 "doors": self._answer_doors,
                 "door": self._answer_door,
                 "put-back": self._answer_put_back,
+                "sync": self._answer_sync,
                 "guard": self._answer_guard,
                 **({} if self._configs is None else {"config": self._configs.answer}),
                 **self._workbench.handlers,
@@ -128,6 +131,7 @@ class Agent:
                 for line in self.settings.buses:
                     self._start_bus(tasks, line)
                 tasks.create_task(self._shedding.run(), name="shedding")
+                tasks.create_task(ClockWatch(lambda: self._store.clock, self._tell).run(), name="clock")
                 if self._uplink is not None:
                     tasks.create_task(self._uplink.run(), name="uplink")
                 if self._commander is not None and self._downlink is not None:
@@ -175,7 +179,7 @@ class Agent:
             return
         self._incident = incident_json(found)
 
-    async def _tell_filling(self, condition: str, is_on: bool, detail: Mapping[str, Any]) -> None:
+    async def _tell(self, condition: str, is_on: bool, detail: Mapping[str, Any]) -> None:
         subject = f"gateway:{self.settings.edge_id}"
         await self._recorder.alarm(subject, condition, is_on=is_on, detail=detail)
 
@@ -205,7 +209,7 @@ class Agent:
             "epoch": f"{self._store.epoch:016x}",
             "uptime_s": round(now - self._started, 1),
             "version": VERSION,
-            "clock": {"ok": offset is None or abs(offset) < 5_000, "offset_ms": offset},
+            "clock": clock_json(self._store.clock, offset),
             "store": {
                 "ok": self._recorder.error is None,
                 "error": self._recorder.error,
@@ -234,6 +238,12 @@ class Agent:
             await self._store.put_back(seq if type(seq) is int else None)
         except StoreError as error:
             raise ControlError(str(error)) from None
+        return {"ok": True}
+
+    async def _answer_sync(self, _question: Mapping[str, Any]) -> Any:
+        if self._uplink is None:
+            raise ControlError("this gateway has no centre to send to. Write its address as url under [uplink].")
+        self._uplink.hurry()
         return {"ok": True}
 
     async def _answer_status(self, _question: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ PRIORITIES = {
     "bus_down": 1,
     "device_offline": 2,
     "store_failing": 1,
+    "clock_wrong": 2,
     "store_filling": 3,
     "store_nearly_full": 2,
     "store_full": 1,

@@ -1,11 +1,12 @@
 """The ``edge`` command: a gateway and the tools of the engineer who brings it up."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge_agent.commands import buffer, config, door, guard, imports, service, sim
+from edge_agent.commands import buffer, config, door, guard, imports, service, sim, sync
 from edge_agent.commands.bundle import bundle
 from edge_agent.commands.capture import capture
 from edge_agent.commands.commission import commission
@@ -22,6 +23,8 @@ from edge_agent.commands.shell import speak
 from edge_agent.commands.watch import watch
 from edge_agent.commands.write import write
 
+_OTHERS = 0o022
+
 app = typer.Typer(name="edge", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("run")(service.run)
 app.command("status")(service.status)
@@ -30,6 +33,7 @@ app.command("read")(service.read)
 app.command("watch")(watch)
 app.command("enroll")(enroll)
 app.add_typer(buffer.app, name="buffer")
+app.add_typer(sync.app, name="sync")
 app.command("gaps")(gaps)
 app.command("history")(history)
 app.command("scan")(scan)
@@ -64,5 +68,6 @@ def settings(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; whoever starts it, nobody else may write what it makes."""
+    os.umask(os.umask(_OTHERS) | _OTHERS)
     app()

@@ -10,6 +10,7 @@ from protocols.record import Lane
 from protocols.sync import ClockSpan
 
 _OF_CLOCK = ",".join(("boot", "offset_ms", "since_ms", "shift_ms", "is_proved", *(f"{lane.word}_seq" for lane in Lane)))
+_VERSION = 4
 # A machine restarts a few times a day at most; history shown to people goes back a week.
 _KEPT = 200
 
@@ -21,6 +22,11 @@ class Stretch:
     id: int
     span: Span
     first: Mapping[Lane, int]
+
+
+def has_clock(version: int) -> bool:
+    """Say whether a store of a schema's version knows of the clock."""
+    return version >= _VERSION
 
 
 def load_stretches(connection: sqlite3.Connection) -> list[Stretch]:

@@ -169,6 +169,7 @@ class Uplink:
         self._reason: str | None = None
         self._failures = 0
         self._retry_at: float | None = None
+        self._is_asked_to_wait = False
         self._status_at: float | None = None  # None: at once
         self._status_sent_at: float | None = None
         self._marks = dict.fromkeys(Lane, 0)
@@ -276,6 +277,14 @@ class Uplink:
         """Have the next try made at once: what it was refused for has changed."""
         self._retry_at = None
 
+    def hurry(self, now: float) -> None:
+        """End the waits of our own making: a person asks. What the centre has asked for is kept."""
+        if not self._is_asked_to_wait:
+            self._retry_at = None
+        self._holds = {lane: hold._replace(until=min(hold.until, now)) for lane, hold in self._holds.items()}
+        self._sent_at.clear()
+        self._status_at = now
+
     def touch(self, now: float) -> None:
         """Note that the status has changed and is worth sending."""
         earliest = now if self._status_sent_at is None else self._status_sent_at + self._policy.touch_s
@@ -372,6 +381,7 @@ class Uplink:
         self._link = _NEXT[type(answer)]
         self._reason = None
         self._retry_at = None
+        self._is_asked_to_wait = isinstance(answer, Busy)
         match answer:
             case Busy(wait_s, reason):
                 self._retry_at = now + self._after(wait_s, max(wait_s, self._backoff_s(self._failures)))

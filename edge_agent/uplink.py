@@ -124,6 +124,11 @@ class UplinkClient:
         self._core.touch(time.monotonic())
         self._store.wakeup.set()
 
+    def hurry(self) -> None:
+        """Try at once what waits for a better moment: a person asks."""
+        self._core.hurry(time.monotonic())
+        self._store.wakeup.set()
+
     async def run(self) -> None:
         """Send until cancelled; a new certificate is shown on a new connection."""
         while True:

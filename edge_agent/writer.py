@@ -320,7 +320,7 @@ class Writer:
         if request.seq <= state.acked_seq:
             return state
         lane = int(request.lane)
-        keep(connection, request.lane, request.seq, time.time_ns() // 1_000_000)
+        keep(connection, request.lane, state.acked_seq + 1, request.seq, time.time_ns() // 1_000_000)
         connection.execute("DELETE FROM record WHERE lane = ? AND seq <= ?", (lane, request.seq))
         oldest_at = instant_of(connection, lane, request.seq + 1)
         return LaneState(state.next_seq, request.seq, state.next_seq - 1 - request.seq, oldest_at, request.chain)

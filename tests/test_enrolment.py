@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,7 +37,7 @@ class House:
 
     async def type(self, module: str, *words: str) -> tuple[int, str]:
         command = (sys.executable, "-m", module, "-c", f"{module.partition('_')[0]}.toml", *words)
-        process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stdout=-1, stderr=-1)
+        process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stdout=-1, stderr=-1, umask=0)
         stdout, stderr = await asyncio.wait_for(process.communicate(), 30)
         return process.returncode or 0, stdout.decode() + stderr.decode()
 
@@ -44,7 +45,7 @@ class House:
     async def running(self, module: str) -> AsyncIterator[None]:
         command = (sys.executable, "-m", module, "-c", f"{module.partition('_')[0]}.toml", "run")
         with (self.folder / f"{module}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stdout=log, stderr=log)
+            process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, stdout=log, stderr=log, umask=0)
         try:
             yield
         finally:
@@ -105,6 +106,8 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         await house.uplink("online")  # without a restart
         await within(10, lambda: house.downlink("connected"))
         assert len((house.folder / "data/identity/command.key").read_text().strip()) == 64
+        code, text = await house.type("edge_agent", "sync", "now", "--json")
+        assert (code, json.loads(text)["ok"]) == (0, True), text
         code, text = await house.type("central_server", "sync", "verify", "--json")
         proof = json.loads(text)
         assert (proof["ok"], proof["signed"], proof["batches"] > 0) == (True, proof["batches"], True)
@@ -112,4 +115,18 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         assert code == 0, text
         refused = await house.uplink("refused")
         assert "not good any more" in refused["error"]
+        code, text = await house.type("edge_agent", "sync", "now", "--wait", "4")
+        assert (code, "not good any more" in text) == (1, True), text
         assert await house.downlink("waiting")
+    assert_private(house.folder / "data")
+
+
+def assert_private(data: Path) -> None:
+    """Nobody but the owner reads a secret or writes anything, although all was started with the umask 000."""
+    modes = {str(path.relative_to(data)): stat.S_IMODE(path.stat().st_mode) for path in (data, *data.rglob("*"))}
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o022} == {}
+    secrets = ("identity/tls.pem", "identity/sign.key", "authority/authority.key", "central.key", "central.db")
+    assert {name: modes[name] for name in secrets} == dict.fromkeys(secrets, 0o600)
+    assert {name: modes[name] for name in (".", "identity", "authority")} == dict.fromkeys(
+        (".", "identity", "authority"), 0o700
+    )

@@ -469,6 +469,17 @@ CONDITIONS |= {
             N_("If not, see whether a second box runs with the same data, and shut it out."),
         ),
     ),
+    "clock_wrong": Condition(
+        N_("Gateway's clock is wrong"),
+        N_(
+            "What the gateway measures is stamped by a wrong clock. Once the difference is known its stamps are put "
+            "right, here and on bills; until then such readings are shown as doubtful and never billed."
+        ),
+        (
+            N_("On the gateway: timedatectl set-ntp true, or set the clock by hand."),
+            N_("If it comes again after each power cut, give the gateway a battery for its clock."),
+        ),
+    ),
     "store_filling": Condition(
         N_("Gateway's store fills"),
         N_("The gateway keeps what it could not deliver. At 70 % of its quota there is still time."),
@@ -521,6 +532,8 @@ DETAILS = {
     "point": N_("Register"),
     "value": N_("Read"),
     "believed": N_("Last believed"),
+    "behind_s": N_("Seconds behind"),
+    "percent": N_("Percent"),
 }
 
 # The words of our profiles that alarms bring along.

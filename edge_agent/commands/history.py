@@ -52,18 +52,25 @@ def history(
         out.print(say(f"Nothing of {device} is kept of this time."), markup=False)
     else:
         out.print(_table(rows, settings))
+        if any(row.shift_ms for row in rows):
+            out.print(say("* the clock was wrong; the true time is shown"), style="yellow")
+        if any(row.shift_ms is None for row in rows):
+            out.print(say("? the clock was wrong, and nobody knows by how much"), style="yellow")
 
 
 def _json(row: Shown) -> dict[str, str | bool | None]:
     value = None if row.value is None else format(row.value, "f")
-    told = {"at": iso_ms(row.at), "point": row.point, "value": value, "unit": row.unit, "quality": row.quality.word}
-    return {**told, "sent": row.is_sent}
+    at, raw_at = iso_ms(row.true_at), iso_ms(row.at) if row.shift_ms != 0 else None
+    told = {"at": at, "raw_at": raw_at, "is_time_known": row.shift_ms is not None}
+    value_of = {"point": row.point, "value": value, "unit": row.unit, "quality": row.quality.word}
+    return {**told, **value_of, "sent": row.is_sent}
 
 
 def _table(rows: list[Shown], settings: Settings) -> Table:
     table = Table(*map(say, _COLUMNS), box=None, padding=(0, 2))
     for row in rows:
-        at = f"{datetime.fromtimestamp(row.at / 1000, UTC).astimezone(settings.zone):%Y-%m-%d %H:%M:%S}"
+        mark = "?" if row.shift_ms is None else "*" if row.shift_ms else ""
+        at = f"{datetime.fromtimestamp(row.true_at / 1000, UTC).astimezone(settings.zone):%Y-%m-%d %H:%M:%S}{mark}"
         value = "–" if row.value is None else f"{row.value:f} {row.unit}"
         table.add_row(at, row.point, value, say(row.quality.word), say("yes") if row.is_sent else say("waits"))
     return table

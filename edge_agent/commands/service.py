@@ -14,6 +14,7 @@ from rich.text import Text
 
 from drivers.factory import create_bus, create_driver
 from edge_agent.agent import VERSION, lanes_json, no_downlink, no_uplink, read_device, run_agent
+from edge_agent.clock_watch import ClockState, clock_json, last_span
 from edge_agent.commands import complete
 from edge_agent.commands.shell import (
     NO,
@@ -157,7 +158,7 @@ def _stopped(settings: Settings, *, has_store: bool) -> dict[str, Any]:
         "epoch": f"{read_identity(path).epoch:016x}" if has_store else None,
         "uptime_s": None,
         "version": VERSION,
-        "clock": {"ok": True, "offset_ms": None},
+        "clock": clock_json(last_span(path) if has_store else None, None),
         "store": {
             "ok": True,
             "error": None,
@@ -192,13 +193,30 @@ def _stopped_rules(settings: Settings) -> dict[str, Any]:
     return {**rules.as_json(), "decisions": 0}
 
 
+def _clock_text(clock: Mapping[str, Any]) -> Text:
+    match ClockState(clock["state"]):
+        case ClockState.CONFIRMED:
+            return Text(say("clock confirmed by the centre"))
+        case ClockState.UNCONFIRMED:
+            return Text(say("clock not confirmed: the centre was not heard since the start"), style="dim")
+        case ClockState.WRONG:
+            shift = round(clock["shift_ms"] / 1000)
+            if shift > 0:
+                text = f"clock {shift} s behind; stamps are put right. Set it: timedatectl set-ntp true"
+            else:
+                text = f"clock {-shift} s ahead; stamps are put right. Set it: timedatectl set-ntp true"
+            return Text(say(text), style="bold red")
+        case ClockState.UNKNOWN:
+            text = "clock not known since the start; readings wait for it. Bring the centre back, or set it by hand."
+            return Text(say(text), style="bold red")
+
+
 def _stopped_config(settings: Settings) -> dict[str, Any] | None:
     """Say which revision of the settings runs at the next start."""
     with suppress(RevisionError):
         book = Revisions(settings.data, settings.file).book()
         if book is not None:
-            state = {"revision": book.current, "state": book.phase.value, "good": book.good, "centre": book.centre}
-            return {**state, "left_s": None}
+            return book.as_json(left_s=None)
     return None
 
 
@@ -215,8 +233,7 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
         out.print(Text(f"  {say(uplink['error'])}", style="yellow"))
     if error := (found.get("downlink") or {}).get("error"):
         out.print(Text(f"{say('commands from the centre')}: {say(error)}", style="yellow"))
-    if not clock["ok"]:
-        out.print(Text(say(f"clock {clock['offset_ms']} ms away from the centre's"), style="bold red"))
+    out.print(_clock_text(clock))
     access = found.get("access") or {}
     if access.get("rules_version") is not None:
         version, confirmed = access["rules_version"], age(access["rules_age_s"])
@@ -225,6 +242,9 @@ def _print_status(found: Mapping[str, Any], *, is_running: bool) -> None:
     if config.get("state") in ("staged", "trial"):
         left = say(f", {config['left_s']:.0f} s left") if config["left_s"] is not None else ""
         out.print(Text(say(f"settings: revision {config['revision']} is on trial") + left, style="yellow"))
+    elif failed := config.get("reverted"):
+        kept = say(f"settings: revision {config['revision']} is in force, revision {failed['revision']} was reverted")
+        out.print(Text(f"{kept}: {say(failed['reason'])}", style="yellow"))
     if incident := store.get("incident"):
         out.print(Text(f"{incident['at'][:16].replace('T', ' ')}Z {say(incident['sentence'])}", style="yellow"))
     if store.get("error"):

@@ -49,6 +49,14 @@ def lanes_table(lanes: Mapping[str, Any]) -> Table:
     return table
 
 
+def delivery_table(rows: Iterable[tuple[str, int, int]]) -> Table:
+    """Lay out what waited in each lane, and what of it still does."""
+    table = _table("lane", "waited", "left", right=(1, 2))
+    for name, waited, left in rows:
+        table.add_row(name, str(waited), str(left))
+    return table
+
+
 def buses_table(buses: Iterable[Mapping[str, Any]]) -> Table:
     """Lay the buses out."""
     table = _table("bus", "kind", "state", "in use", "period", "nominal", right=(3, 4, 5))
@@ -113,7 +121,7 @@ def revisions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         mark = "* " if row["is_current"] else ""
         number = f"{mark}{row['number']}"
         table.add_row(
-            number, instant(row["at"]), state_text(row["state"]), Text(row["origin"]), Text(say(row["reason"]))
+            number, instant(row["at"]), state_text(row["state"]), Text(say(row["origin"])), Text(say(row["reason"]))
         )
     return table
 

@@ -329,6 +329,31 @@ def test_a_busy_centre_is_left_alone_for_as_long_as_it_asks(chance: float) -> No
     assert isinstance(uplink.next(states, 6.9), Rest)
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_sent"), [(Unreachable("no route"), True), (Refused("revoked"), True), (Busy(30, "enough"), False)]
+)
+def test_a_person_ends_the_waits_of_our_own_making_and_not_the_centres(reply: Answer, is_sent: bool) -> None:
+    uplink = online(chance=1)
+    uplink.status_answered(reply, 5)
+    uplink.hurry(5)
+    action = uplink.next(lanes(billing=(9, 0)), 5)
+    assert isinstance(action, SendStatus | SendBatch) is is_sent
+    assert is_sent or action == Rest(60)
+
+
+def test_a_person_ends_the_gathering_of_company_and_a_dispute_is_tried_again() -> None:
+    uplink = online()
+    states = lanes(telemetry=(9, 0))
+    answer(uplink, states, sends(uplink, states), Disputed("another epoch"))
+    assert uplink.next(states, 1) == SendLive()
+    uplink.live_answered(Heard(1), 1)
+    assert isinstance(uplink.next(states, 1), Rest)
+    uplink.hurry(1)
+    assert uplink.next(states, 1) == SendStatus()
+    uplink.status_answered(Heard(1), 1)
+    assert sends(uplink, states, 1).lane is Lane.TELEMETRY
+
+
 def test_a_refused_gateway_asks_again_slowly_and_keeps_everything() -> None:
     uplink = online(chance=0.0)
     states = lanes(safety=(1, 0))

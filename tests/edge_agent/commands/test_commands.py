@@ -101,6 +101,8 @@ def test_without_a_gateway_status_and_devices_show_the_settings_and_say_so(file:
     assert all(device.keys() >= DEVICE for device in found["devices"])
     rows = json.loads(edge("-c", file, "devices", "--json").stdout)["devices"]
     assert [row["id"] for row in rows] == ["em-1", "em-2"]
+    done = edge("-c", file, "sync", "now")
+    assert (done.exit_code, "edge run" in done.stderr) == (1, True)
 
 
 def test_watch_without_a_gateway_says_how_to_start_it(file: str) -> None:
