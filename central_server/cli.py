@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +36,9 @@ from central_server.sync.authority import load_authority
 from central_server.sync.broker_commands import mqtt_app
 from central_server.sync.commands import sync_app
 from central_server.sync.enrolment import new_code
+
+_OTHERS = 0o022
+_SOON = timedelta(days=14)  # a gateway renews at two thirds of the time, so then something keeps it from that
 
 app = typer.Typer(name="central", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 user_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
@@ -210,7 +215,7 @@ def _invite_shown(ctx: typer.Context, site: str, edge_id: str, as_json: bool) ->
 
 @edge_app.command("list")
 def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the gateways and when each was last heard."""
+    """List the gateways: when each was last heard, how long its certificate is good, and a wrong clock."""
     rows = on_database(ctx, lambda _, db: devices.list_gateways(db, system("command line")), as_json)
     found = [
         {
@@ -219,6 +224,8 @@ def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
             "name": row.name,
             "last_seen_at": _iso(row.last_seen_at),
             "revoked_at": _iso(row.revoked_at),
+            "certificate_until": _iso(row.certificate_until),
+            "clock": row.status.get("clock", {}).get("state"),
         }
         for row in rows
     ]
@@ -227,8 +234,20 @@ def list_edges(ctx: typer.Context, as_json: Json = False) -> None:
     elif not found:
         typer.echo("There is no gateway yet. Let one in with 'central edge invite SITE --id gw-1'.")
     for row in [] if as_json else found:
-        state = "revoked" if row["revoked_at"] else f"last heard {row['last_seen_at'] or 'never'}"
-        typer.echo(f"{row['edge_id']:<20} {row['site']:<20} {state}")
+        typer.echo(f"{row['edge_id']:<20} {row['site']:<20} {_edge_text(row)}")
+
+
+def _edge_text(row: Mapping[str, Any]) -> str:
+    if row["revoked_at"]:
+        return "revoked"
+    texts = [f"last heard {row['last_seen_at'] or 'never'}"]
+    if until := row["certificate_until"]:
+        left = datetime.fromisoformat(until) - datetime.now(UTC)
+        mark = "" if left > _SOON else "SOON " if left > timedelta() else "ENDED "
+        texts.append(f"{mark}certificate until {until[:10]}")
+    if row["clock"] in ("wrong", "unknown"):
+        texts.append(f"clock {row['clock']}")
+    return ", ".join(texts)
 
 
 @edge_app.command("revoke")
@@ -285,5 +304,6 @@ def _print_password(login: str, password: str | None, as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; whoever starts it, nobody else may write what it makes."""
+    os.umask(os.umask(_OTHERS) | _OTHERS)
     app()

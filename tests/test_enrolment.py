@@ -111,6 +111,8 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         code, text = await house.type("central_server", "sync", "verify", "--json")
         proof = json.loads(text)
         assert (proof["ok"], proof["signed"], proof["batches"] > 0) == (True, proof["batches"], True)
+        code, text = await house.type("central_server", "edge", "list")
+        assert re.search(r"^gw-1 .*, certificate until 20\d\d-\d\d-\d\d$", text, re.MULTILINE), text
         code, text = await house.type("central_server", "edge", "revoke", "gw-1")
         assert code == 0, text
         refused = await house.uplink("refused")
@@ -118,6 +120,14 @@ async def test_a_gateway_is_let_in_by_a_code_and_shut_out_by_a_word(house: House
         code, text = await house.type("edge_agent", "sync", "now", "--wait", "4")
         assert (code, "not good any more" in text) == (1, True), text
         assert await house.downlink("waiting")
+    with (house.folder / "central.toml").open("a") as settings:
+        settings.write('\n[mqtt]\nurl = "mqtts://127.0.0.1:8883"\n')
+    for words in (
+        ("central_server", "mqtt", "broker", "data/broker"),
+        ("edge_agent", "buffer", "export", "data/gw-1.ghx"),
+    ):
+        code, text = await house.type(*words)
+        assert code == 0, text
     assert_private(house.folder / "data")
 
 
@@ -125,7 +135,14 @@ def assert_private(data: Path) -> None:
     """Nobody but the owner reads a secret or writes anything, although all was started with the umask 000."""
     modes = {str(path.relative_to(data)): stat.S_IMODE(path.stat().st_mode) for path in (data, *data.rglob("*"))}
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o022} == {}
-    secrets = ("identity/tls.pem", "identity/sign.key", "authority/authority.key", "central.key", "central.db")
+    secrets = (
+        "identity/tls.pem",
+        "identity/sign.key",
+        "authority/authority.key",
+        "central.key",
+        "central.db",
+        "broker/broker.key",
+    )
     assert {name: modes[name] for name in secrets} == dict.fromkeys(secrets, 0o600)
     assert {name: modes[name] for name in (".", "identity", "authority")} == dict.fromkeys(
         (".", "identity", "authority"), 0o700

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.rbac import Actor
-from central_server.schema import device, gateway, site
+from central_server.schema import certificate, device, gateway, site
 from central_server.telemetry.store import device_ids
 
 
@@ -26,6 +26,7 @@ class GatewayRow:
     revoked_at: int | None
     last_seen_at: int | None
     status: Mapping[str, Any]
+    certificate_until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,10 @@ IS_BOX = gateway.c.secret_hash != ""
 
 
 async def gateways(connection: AsyncConnection, actor: Actor) -> list[GatewayRow]:
-    query = select(gateway, site.c.code.label("site_code")).join(site, site.c.id == gateway.c.site_id)
-    query = query.where(actor.sees_site(gateway.c.site_id), IS_BOX)
+    own = certificate.c
+    until = select(func.max(own.expires_at)).where(own.gateway_id == gateway.c.id, own.revoked_at.is_(None))
+    query = select(gateway, site.c.code.label("site_code"), until.scalar_subquery().label("until"))
+    query = query.join(site, site.c.id == gateway.c.site_id).where(actor.sees_site(gateway.c.site_id), IS_BOX)
     return [
         GatewayRow(
             row.id,
@@ -62,6 +65,7 @@ async def gateways(connection: AsyncConnection, actor: Actor) -> list[GatewayRow
             row.revoked_at,
             row.last_seen_at,
             json.loads(row.status) if row.status else {},
+            row.until,
         )
         for row in await connection.execute(query.order_by(gateway.c.edge_id))
     ]

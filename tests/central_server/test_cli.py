@@ -110,9 +110,8 @@ def test_a_gateway_is_invited_listed_and_shut_out(shell: Shell) -> None:
     assert "central edge invite SITE" in shell.run("edge", "list").stdout
     made = shell.json("edge", "invite", "lake", "--id", "gw-1")
     assert (made["edge_id"], made["secret_file"], len(made["secret"]) >= 43) == ("gw-1", None, True)
-    assert shell.json("edge", "list") == {
-        "gateways": [{"edge_id": "gw-1", "site": "lake", "name": "gw-1", "last_seen_at": None, "revoked_at": None}]
-    }
+    row = {"edge_id": "gw-1", "site": "lake", "name": "gw-1", "last_seen_at": None, "revoked_at": None}
+    assert shell.json("edge", "list") == {"gateways": [{**row, "certificate_until": None, "clock": None}]}
     assert "last heard never" in shell.run("edge", "list").stdout
     assert shell.json("edge", "revoke", "gw-1") == {"revoked": "gw-1"}
     assert shell.json("edge", "list")["gateways"][0]["revoked_at"].endswith("Z")
