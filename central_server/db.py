@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from central_server.crypto import Vault, give_vault
 from central_server.errors import UsageError
+from central_server.sqlite_driver import NAME as SQLITE
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": SQLITE, "postgresql": "postgresql+asyncpg"}
 _BUSY_MS = 30_000
 
 
