@@ -23,12 +23,13 @@ from central_server.admin import views as admin
 from central_server.billing import views as billing
 from central_server.commands import views as commands
 from central_server.config import Config, Door
+from central_server.configs import pages as config_pages
 from central_server.configs import views as configs
 from central_server.crypto import vault_of
 from central_server.dashboard import views as dashboard
 from central_server.db import Database
 from central_server.devices.service import GatewayWatch
-from central_server.errors import Busy, UsageError
+from central_server.errors import Busy, NotSignedIn, UsageError
 from central_server.gaps import views as gaps
 from central_server.inspection import jobs as inspection_jobs
 from central_server.inspection import views as inspection
@@ -41,6 +42,7 @@ from central_server.photos import views as photos
 from central_server.portal import views as portal
 from central_server.quarantine import views as quarantine
 from central_server.records import views as records
+from central_server.reports import use_views as use_reports
 from central_server.reports import views as reports
 from central_server.sync import views as sync
 from central_server.sync.authority import SERVER_DAYS, Authority, load_authority, renew_server, server_context
@@ -99,6 +101,7 @@ def routes() -> list[Route]:
         *lifts.routes(),
         *gaps.routes(),
         *commands.routes(),
+        *config_pages.routes(),
         *billing.routes(),
         *workorders.routes(),
         *inspection.routes(),
@@ -109,6 +112,7 @@ def routes() -> list[Route]:
         *quarantine.routes(),
         *records.routes(),
         *reports.routes(),
+        *use_reports.routes(),
     ]
 
 
@@ -139,12 +143,20 @@ def build_door(app: web.Application, authority: Authority) -> web.Application:
     door[ROUTES], door[sync.AUTHORITY], door[DOWN] = {}, authority, app[DOWN]
     door.on_shutdown.append(_end_links)
     door.on_response_prepare.append(shell.add_security_headers)
+    door.on_response_prepare.append(_end_unknown)
     shell.add_routes(door, sync.door_routes())
     return door
 
 
 async def _end_streams(app: web.Application) -> None:
     app[HUB].close()
+
+
+async def _end_unknown(_request: web.Request, response: web.StreamResponse) -> None:
+    """End the connection of whoever is not let in, so that one who was shut out is out."""
+    if response.status == NotSignedIn.status:
+        response.force_close()
+        response.headers["Connection"] = "close"
 
 
 async def _end_links(app: web.Application) -> None:
@@ -156,6 +168,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(app[sync.EXPANDER].run(), name="expansion"),
         asyncio.create_task(app[sync.SNAPSHOTS].run(), name="snapshots"),
+        asyncio.create_task(app[sync.REFUSALS].run(), name="refusals"),
         asyncio.create_task(GatewayWatch(app[DB], app[HUB]).run(), name="gateway-watch"),
         asyncio.create_task(app[DOWN].watch(), name="down-watch"),
         asyncio.create_task(app[commands.COMMANDS].run(), name="commands"),
@@ -213,7 +226,7 @@ async def ingest(config: Config, db: Database) -> None:
     app = build_app(config, db)
     door = build_door(app, load_authority(config.door.authority, datetime.now(UTC)))
     tasks = [asyncio.create_task(new_ingester(door, config.broker).run())]
-    tasks += [asyncio.create_task(app[sync.SNAPSHOTS].run())]
+    tasks += [asyncio.create_task(app[sync.SNAPSHOTS].run()), asyncio.create_task(app[sync.REFUSALS].run())]
     await stop.wait()
     for task in tasks:
         await _stop(task)
@@ -228,7 +241,8 @@ async def _listen(
     context: ssl.SSLContext | None = None,
 ) -> tuple[str, int]:
     """Serve an application until the stack unwinds; give where. Raises: UsageError."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S)
+    # Nobody who comes here packs a body, so none is unpacked: a small one cannot fill the memory.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S, auto_decompress=False)
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
     try:

@@ -22,7 +22,7 @@ _MONTHS = 6
 
 async def overview(request: web.Request) -> web.StreamResponse:
     """Show the figures of a month beside those of the months before it."""
-    month = _month(request)
+    month = chosen_month(request)
     whole = await report(request.app[DB], actor_of(request), months_until(month, _MONTHS))
     site = request.query.get("site") or None
     shown = await _shown(request, month, site) if site else whole
@@ -45,7 +45,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
 
 async def export(request: web.Request) -> web.StreamResponse:
     """Give the same figures as CSV."""
-    month = _month(request)
+    month = chosen_month(request)
     found = await _shown(request, month, request.query.get("site") or None)
     text = io.StringIO()
     csv.writer(text).writerows(rows_of(found))
@@ -70,7 +70,7 @@ async def _shown(request: web.Request, month: Period, site: str | None) -> Repor
     return await report(request.app[DB], actor_of(request), months_until(month, _MONTHS), site)
 
 
-def _month(request: web.Request) -> Period:
+def chosen_month(request: web.Request) -> Period:
     """Read the month; by default the last one that is over."""
     if text := request.query.get("month"):
         try:

@@ -37,3 +37,5 @@ DEFINITIONS = {
         "Of the money received in the month, what was given back taken off: the share paid by WeChat Pay or Alipay."
     ),
 }
+
+KINDS = {"electricity": N_("Electricity"), "water": N_("Water")}

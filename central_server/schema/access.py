@@ -88,6 +88,16 @@ credential_grant = Table(
     UniqueConstraint("credential_id", "group_id"),
 )
 
+# For how long cards of a class open with the centre away, 0 for ever; a class without a row has the usual bound.
+card_trust = Table(
+    "card_trust",
+    metadata,
+    to("site"),
+    Column("basis", String(16), nullable=False),
+    Column("fresh_h", Integer, nullable=False),
+    PrimaryKeyConstraint("site_id", "basis"),
+)
+
 # The rules of a gateway as they were last handed down; ``digest`` is of all that they are made from.
 door_rules = Table(
     "door_rules",

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -207,6 +208,20 @@ latest = Table(
     Column("exponent", Integer),
     Column("quality", Integer, nullable=False),
     to("batch", nullable=True),  # none: shown before its record came, see sync.snapshots
+)
+
+# When a gateway's clock was wrong; times put right where that was possible, and by how much.
+clock_stretch = Table(
+    "clock_stretch",
+    metadata,
+    to("gateway"),
+    Column("boot", String(200), nullable=False),
+    Column("offset_ms", BigInteger, nullable=False),
+    Column("is_known", Boolean, nullable=False),
+    Column("shift_ms", BigInteger),
+    at("first_at"),
+    at("last_at"),
+    PrimaryKeyConstraint("gateway_id", "boot", "offset_ms", "is_known"),
 )
 
 event = Table(

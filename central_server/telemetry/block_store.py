@@ -13,6 +13,7 @@ from central_server.telemetry.rollup import Bucket
 
 DAY_MS = 86_400_000
 _own = block.c
+_OLD = select(_own.series_id).where(_own.part != 0, _own.part < 0)
 
 
 class Parted(NamedTuple):
@@ -123,18 +124,18 @@ async def put_rollups(connection: AsyncConnection, span: str, series_id: int, bu
         await connection.execute(_upsert(connection, rollup, ("span", "start", "series_id")), rows)
 
 
-async def age(connection: AsyncConnection, series_ids: Any) -> None:
-    """Put what was packed of some series among the old: it is still told, until all is packed anew."""
-    of_those = _own.series_id.in_(series_ids)
-    await connection.execute(update(block).where(of_those, _own.part >= 0).values(part=-1 - _own.part))
+async def age(connection: AsyncConnection, series_ids: Any) -> int:
+    """Put what was packed of some series among the old, where it is still told until all is packed anew; give how many.
+
+    Shape: a series that has something old is left alone, it is being packed anew.
+    """
+    of_those = (_own.series_id.in_(series_ids), _own.series_id.not_in(_OLD), _own.part >= 0)
+    return (await connection.execute(update(block).where(*of_those).values(part=-1 - _own.part))).rowcount
 
 
-async def has_old(connection: AsyncConnection, series_ids: Any = None) -> bool:
-    """Tell whether there is anything old, of some series or of any."""
-    query = select(_own.series_id).where(_own.part != 0, _own.part < 0).limit(1)
-    if series_ids is not None:
-        query = query.where(_own.series_id.in_(series_ids))
-    return (await connection.execute(query)).first() is not None
+async def has_old(connection: AsyncConnection) -> bool:
+    """Tell whether there is anything old."""
+    return (await connection.execute(_OLD.limit(1))).first() is not None
 
 
 async def is_repacking(connection: AsyncConnection) -> bool:
@@ -146,9 +147,8 @@ async def is_repacking(connection: AsyncConnection) -> bool:
 
 async def drop_old(connection: AsyncConnection) -> None:
     """Delete what is old, and the sums made of it; days that are packed anew count by their parts until joined."""
-    old = select(_own.series_id).where(_own.part != 0, _own.part < 0)
     for table in (quarter, rollup):
-        await connection.execute(delete(table).where(table.c.series_id.in_(old)))
+        await connection.execute(delete(table).where(table.c.series_id.in_(_OLD)))
     await connection.execute(delete(block).where(_own.part != 0, _own.part < 0))
 
 

@@ -23,7 +23,7 @@ from central_server.db import Database
 from central_server.live import Hub
 from central_server.sync import quarantine
 from central_server.sync.names import names_of
-from central_server.telemetry import block_store, store
+from central_server.telemetry import block_store, clock_stretch, store
 from central_server.telemetry.block import NO_VALUE
 from central_server.telemetry.parts import Opened, open_batch, parts_of
 from central_server.telemetry.store import PendingBatch, SeriesKey
@@ -138,6 +138,7 @@ class Expander:
                     own = {column.series: by_hand[pending.id] for column in found.columns}
                 parts = await asyncio.to_thread(parts_of, found.columns, own, pending.id)
                 await block_store.add_parts(connection, parts)
+                await clock_stretch.note(connection, gateway_id, found.stretches)
                 if pending.is_expanded:
                     continue
                 _keep_newest(newest, found.columns, own, pending.id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from central_server.telemetry.block import Block, merged, pack
 from central_server.telemetry.block_store import DAY_MS
+from central_server.telemetry.clock_stretch import ClockStretch, stretches_of
 from central_server.telemetry.sieve import Refused, sifted
 from central_server.telemetry.store import SeriesKey
 from protocols.sync import Event, Series, SeriesColumn, decode_columns
@@ -18,12 +19,13 @@ from protocols.sync import Event, Series, SeriesColumn, decode_columns
 class Opened:
     """What counts of a batch: readings as columns and events with their numbers, both stamped right.
 
-    Shape: ``refused`` are readings that no table can take.
+    Shape: ``refused`` are readings that no table can take; ``stretches`` tell when the clock was wrong.
     """
 
     columns: list[SeriesColumn]
     events: list[tuple[int, Event]]
     refused: list[Refused]
+    stretches: list[ClockStretch]
 
 
 def open_batch(body: bytes, from_seq: int, names: Mapping[int, Series]) -> Opened:
@@ -35,7 +37,8 @@ def open_batch(body: bytes, from_seq: int, names: Mapping[int, Series]) -> Opene
     if from_seq > header.first_seq:
         columns = [_above(column, from_seq) for column in columns]
     kept, refused = sifted(column for column in columns if len(column.seqs))
-    return Opened(kept, [(seq, event) for seq, event in events if seq >= from_seq], refused)
+    counted = [(seq, event) for seq, event in events if seq >= from_seq]
+    return Opened(kept, counted, refused, stretches_of(header.clocks, kept))
 
 
 def _above(column: SeriesColumn, from_seq: int) -> SeriesColumn:

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +19,7 @@ _BELIEVED = frozenset(map(int, BELIEVED))
 # Whoever asks for all there is means nothing before nor after.
 EARLIEST_DAY = -1_000_000
 LATEST_MS = 1_000_000 * DAY_MS
+_STRETCH = 32  # days read at once
 
 
 class ReadingRow(NamedTuple):
@@ -34,12 +36,21 @@ class ReadingRow(NamedTuple):
         return self.value is not None and self.quality in _BELIEVED
 
 
-async def days(connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int) -> AsyncIterator[Block]:
-    """Give a series' blocks of the days that touch [from_ms, to_ms), each whole and in order."""
-    day = await block_store.day_after(connection, series_id, from_ms // DAY_MS, (to_ms - 1) // DAY_MS)
+async def days(
+    connection: AsyncConnection, series_id: int, from_ms: int, to_ms: int, *wanted: str
+) -> AsyncIterator[Block]:
+    """Give a series' blocks of the days that touch [from_ms, to_ms), each whole and in order.
+
+    Shape: of a day in one piece only the ``wanted`` columns, where some are named.
+    """
+    last = (to_ms - 1) // DAY_MS
+    day = await block_store.day_after(connection, series_id, from_ms // DAY_MS, last)
     while day is not None:
-        yield await whole_day(connection, series_id, day)
-        day = await block_store.day_after(connection, series_id, day + 1, (to_ms - 1) // DAY_MS)
+        found = await block_store.bodies(connection, series_id, day, min(day + _STRETCH - 1, last))
+        for _, parts in groupby(found, lambda row: row[0]):
+            bodies = [body for _, _, body in parts]
+            yield unpack(bodies[0], *wanted) if len(bodies) == 1 else merged(map(unpack, bodies))
+        day = await block_store.day_after(connection, series_id, day + _STRETCH, last)
 
 
 async def whole_day(connection: AsyncConnection, series_id: int, day: int) -> Block:
@@ -70,13 +81,18 @@ async def last_believed(connection: AsyncConnection, series_id: int, from_ms: in
 async def first_believed(
     connection: AsyncConnection, series_id: int, from_ms: int, until_ms: int | None = None
 ) -> ReadingRow | None:
-    """Give the first reading to be believed in [from_ms, until_ms], with no end if that is None."""
+    """Give the first reading to be believed in [from_ms, until_ms], with no end if that is None; of two as above."""
     last = None if until_ms is None else until_ms // DAY_MS
     day = await block_store.day_after(connection, series_id, from_ms // DAY_MS, last)
     while day is not None:
+        found: ReadingRow | None = None
         for row in rows(await whole_day(connection, series_id, day)):
+            if found is not None and row.at > found.at:
+                break
             if from_ms <= row.at and (until_ms is None or row.at <= until_ms) and row.is_believed:
-                return row
+                found = row
+        if found is not None:
+            return found
         day = await block_store.day_after(connection, series_id, day + 1, last)
     return None
 

@@ -52,8 +52,7 @@ async def rebuild(
         by_hand = select(manual_read.c.batch_id).where(manual_read.c.series_id.in_(keys))
         own = (batch.c.gateway_id.in_(gateways) | batch.c.id.in_(by_hand)) & batch.c.error.is_(None)
         total = await connection.scalar(select(func.count()).select_from(batch).where(own)) or 0
-        if not is_dry and not await block_store.has_old(connection, keys):  # else one was ended in between
-            await block_store.age(connection, keys)
+        if not is_dry and await block_store.age(connection, keys):  # else one was ended in between, and goes on
             await connection.execute(update(batch).where(own).values(packed_at=None))
     if not is_dry:
         expander = Expander(db, Hub())

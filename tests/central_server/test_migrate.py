@@ -1,20 +1,31 @@
 """Migrations: the same tables as schema.py, and never a touch on what is not ours."""
 
+import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select, text
 
+from central_server.billing.period import parse_instant
+from central_server.billing.reading_store import last_good
 from central_server.db import Database
 from central_server.errors import UsageError
+from central_server.live import Hub
 from central_server.migrate import database_version, migrate, newest_version, require_current
-from central_server.schema import metadata
+from central_server.schema import metadata, rollup
+from central_server.telemetry.compaction import compact
+from central_server.telemetry.expansion import Expander
+from tests.central_server.blocks import kept_readings
 from tests.central_server.vault import VAULT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,3 +190,48 @@ def test_the_built_wheel_brings_its_migrations(tmp_path: Path) -> None:
         check=True,
     )
     assert where.stdout.startswith(str(tmp_path / "installed"))
+
+
+@pytest.fixture
+async def upgraded(tmp_path: Path) -> AsyncIterator[tuple[Database, sqlite3.Connection]]:
+    """A centre of schema 0010, upgraded and run for a moment, beside what it was."""
+    with closing(sqlite3.connect(tmp_path / "central.db")) as connection:
+        connection.executescript((Path(__file__).parent / "dumps" / "0010.sql").read_text(encoding="utf-8"))
+    shutil.copy(tmp_path / "central.db", tmp_path / "before.db")
+    db = database(tmp_path / "central.db")
+    assert await migrate(db) == ("0010", newest_version())
+    expander = Expander(db, Hub())
+    while await expander.expand_next():
+        pass
+    await compact(db, Hub(), parse_instant("2027-01-02T00:00:00Z"))
+    with closing(sqlite3.connect(tmp_path / "before.db")) as before:
+        yield db, before
+    await db.close()
+
+
+async def test_readings_that_were_rows_are_packed_and_none_is_lost_or_doubled(upgraded: Any) -> None:
+    db, before = upgraded
+    old = before.execute("SELECT batch_id, seq, series_id, taken_at, mantissa, exponent, quality FROM reading")
+    kept = [tuple(row) for row in await kept_readings(db)]
+    assert sorted(row for row in kept if row[0] != 8) == sorted(map(tuple, old)), "each with its evidence"
+    assert [row[3:6] for row in kept if row[0] == 8] == [(1_796_076_000_000, 840, 0)], "what waited is expanded"
+    for table in ("event", "alarm", "bill", "bill_line", "bill_run", "device", "series"):
+        async with db.read() as connection:
+            now = [tuple(row) for row in await connection.execute(text(f"SELECT * FROM {table}"))]
+        was = before.execute(f"SELECT * FROM {table}").fetchall()
+        assert [row[: len(was[0])] for row in now] == was, f"{table} stays as it was"
+
+
+async def test_a_bill_made_before_the_upgrade_still_finds_its_readings_and_sums_are_there(upgraded: Any) -> None:
+    db, before = upgraded
+    trace = json.loads(before.execute("SELECT trace FROM bill_line").fetchone()[0])
+    async with db.read() as connection:
+        for end in ("opening", "closing"):
+            at = parse_instant(trace[end]["at"])
+            read = await last_good(connection, 1, at, at)
+            assert read is not None
+            assert read.to_json("kWh") == trace[end]
+        month = select(rollup).where(rollup.c.span == "month", rollup.c.series_id == 1).order_by(rollup.c.start)
+        november, december = (await connection.execute(month)).all()
+    assert (november.first, november.last, november.exponent, november.bad) == ("10050", "83025", -2, 1)
+    assert (december.first, december.last, december.exponent) == ("8315", "8400", -1)

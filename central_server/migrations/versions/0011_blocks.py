@@ -54,6 +54,6 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO manual_read (batch_id, series_id) SELECT DISTINCT reading.batch_id, reading.series_id FROM reading"
         " JOIN batch ON batch.id = reading.batch_id JOIN gateway ON gateway.id = batch.gateway_id"
-        " WHERE gateway.edge_id LIKE 'manual-%'"
+        " WHERE gateway.edge_id LIKE 'manual-%' AND gateway.secret_hash = ''"  # a box may be called so, too
     )
     op.drop_table("reading")

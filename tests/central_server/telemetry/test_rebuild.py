@@ -69,6 +69,18 @@ async def all_of(lake: Lake) -> list[Any]:
     return [*await answers(lake), *[sorted(map(tuple, await lake.rows(name))) for name in tables]]
 
 
+async def rebuild_killed(lake: Lake, monkeypatch: pytest.MonkeyPatch, edge_id: str | None = None) -> None:
+    """Begin a rebuild and end it before the first batch."""
+
+    async def killed(_: Expander) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Expander, "expand_next", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await rebuild(lake.db, edge_id)
+
+
 async def test_all_is_the_same_afterwards_whoever_asks(read_lake: Lake) -> None:
     before = await all_of(read_lake)
     assert "manual-1" in str(before), "a person's reading is the meter's last"
@@ -83,14 +95,7 @@ async def test_a_rebuild_that_was_killed_goes_on_and_is_right_at_every_step(
     read_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, told = await all_of(read_lake), await answers(read_lake)
-
-    async def killed(_: Expander) -> bool:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Expander, "expand_next", killed)
-    with pytest.raises(KeyboardInterrupt):
-        await rebuild(read_lake.db)
-    monkeypatch.undo()
+    await rebuild_killed(read_lake, monkeypatch)
     assert await answers(read_lake) == told
     await expand(read_lake, 1)
     await compact_some(read_lake.db, FAR)
@@ -115,6 +120,24 @@ async def test_what_the_log_does_not_hold_is_gone_afterwards(read_lake: Lake) ->
     while await compact_some(read_lake.db, FAR):
         pass
     assert await all_of(read_lake) == before
+
+
+async def test_one_gateways_rebuild_that_was_killed_does_not_keep_another_from_its_own(
+    read_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for edge_id, secret, first in (("gw-1", read_lake.secret, 73), ("gw-2", await read_lake.invite("gw-2"), 1)):
+        gateway = await authenticate(read_lake.db, f"Gateway {edge_id}:{secret}")
+        await take_batch(read_lake.db, gateway, batch_of([energy(NOVEMBER + 4 * DAY, "99")], first, edge_id=edge_id))
+    await expand(read_lake)
+    told = await answers(read_lake)
+    await rebuild_killed(read_lake, monkeypatch, "gw-1")
+    await expand(read_lake, 2)
+    assert min(row.part for row in await read_lake.rows("block")) < 0, "old and new stand beside each other"
+    async with read_lake.db.write() as connection:
+        false = {"mantissa": 9, "exponent": 0, "quality": 0, "batch_id": 1, "seq": 999}
+        await put_reading(connection, series_id=2, taken_at=NOVEMBER + HOUR, **false)
+    await rebuild(read_lake.db)
+    assert await answers(read_lake) == told
 
 
 async def test_a_dry_run_counts_and_changes_nothing_and_strangers_are_named(read_lake: Lake) -> None:
