@@ -132,7 +132,7 @@ def load_vault(path: Path, *, may_make: bool) -> Vault:
 def _make_key(path: Path) -> None:
     key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(path, lambda: key)
     except OSError as error:
         text = "The key file {file} cannot be made: {reason}. Make its folder, or name another place as key_file."

@@ -121,7 +121,7 @@ async def migrate(database: Database) -> tuple[str | None, str]:
     if before != newest_version():
         if database.path is not None:
             try:
-                database.path.parent.mkdir(parents=True, exist_ok=True)
+                database.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 # Made before SQLite would make it, so that nobody else can read it for a moment.
                 database.path.touch(mode=0o600)
             except OSError as error:

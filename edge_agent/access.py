@@ -4,11 +4,11 @@ Asked in this order; the first that holds is the reason:
 
     fire at the door                               emergency_open  granted
     no rules have ever come                        no_rules
-    the centre was last heard too long ago         stale_rules
     no credential has these bits                   unknown_card
     revoked | not yet valid | no longer valid      revoked, not_yet_valid, expired
     no grant names the door                        no_right
     a grant names it, and no schedule is open      outside_hours
+    its class asks for fresher rules than these    stale_rules
     else                                           granted
 
 Where several credentials name one card, any of them may open; a denial is that of the nearest to opening.
@@ -23,7 +23,7 @@ from drivers.base import CardRead
 from protocols.access import Credential, DoorRule, Rules, Schedule
 
 # The nearer to opening, the more it says to whoever stands at the door or looks it up.
-_NEAREST = ("granted", "outside_hours", "no_right", "not_yet_valid", "expired", "revoked")
+_NEAREST = ("granted", "stale_rules", "outside_hours", "no_right", "not_yet_valid", "expired", "revoked")
 _DAY = timedelta(days=1)
 
 
@@ -36,10 +36,16 @@ class RuleBook:
     cards: Mapping[tuple[int, int], tuple[Credential, ...]]
     schedules: Mapping[str, Schedule]
     doors: Mapping[str, DoorRule]
+    trusts: Mapping[str, int]
 
     def door(self, code: str) -> DoorRule:
         """Give a door's own rule, or the usual one."""
         return self.doors.get(code) or DoorRule(code)
+
+    def is_fresh(self, credential: Credential, silent_s: float) -> bool:
+        """Tell whether the rules may still be trusted for a credential."""
+        bound = self.rules.fresh_for_s if credential.trust is None else self.trusts[credential.trust]
+        return not 0 < bound < silent_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ def open_book(rules: Rules) -> RuleBook:
         cards,
         {schedule.id: schedule for schedule in rules.schedules},
         {door.code: door for door in rules.doors},
+        {trust.id: trust.fresh_for_s for trust in rules.trusts},
     )
 
 
@@ -78,9 +85,7 @@ def decide(
         return Decision(True, "emergency_open", _name(card, book))
     if book is None:
         return Decision(False, "no_rules")
-    if 0 < book.rules.fresh_for_s < silent_s:
-        return Decision(False, "stale_rules", _name(card, book))
-    found = [(_reason(it, door, now, book), it.id) for it in book.cards.get((card.bits, card.number), ())]
+    found = [(_reason(it, door, now, book, silent_s), it.id) for it in book.cards.get((card.bits, card.number), ())]
     if not found:
         return Decision(False, "unknown_card")
     reason, credential = min(found, key=lambda it: _NEAREST.index(it[0]))
@@ -108,7 +113,7 @@ def is_open(schedule: Schedule, now: int, zone: ZoneInfo) -> bool:
     return False
 
 
-def _reason(credential: Credential, door: str, now: int, book: RuleBook) -> str:
+def _reason(credential: Credential, door: str, now: int, book: RuleBook, silent_s: float) -> str:
     if credential.is_revoked:
         return "revoked"
     if credential.valid_from is not None and now < credential.valid_from:
@@ -119,7 +124,9 @@ def _reason(credential: Credential, door: str, now: int, book: RuleBook) -> str:
     if not schedules:
         return "no_right"
     is_now = any(it is None or is_open(book.schedules[it], now, book.zone) for it in schedules)
-    return "granted" if is_now else "outside_hours"
+    if not is_now:
+        return "outside_hours"
+    return "granted" if book.is_fresh(credential, silent_s) else "stale_rules"
 
 
 def _name(card: CardRead, book: RuleBook | None) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_agent.credential import UplinkError
-from edge_agent.durable_file import write_durably
+from edge_agent.durable_file import private_folder, write_durably
 from edge_agent.identity import FOLDER
 from protocols.command import is_command_key
 
@@ -31,7 +31,7 @@ def keep_command_key(data: Path, key: str) -> None:
     """Believe this key from now on. Raises: UplinkError."""
     path = data / FOLDER / _FILE
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         write_durably(path, key.encode() + b"\n")
     except OSError as error:
         raise UplinkError(_broken(path, error.strerror or str(error))) from None

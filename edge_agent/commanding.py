@@ -130,6 +130,10 @@ class Commander:
         self._under_way += 1
         self._tasks.create_task(self._take_safely(message.get("command")), name="command")
 
+    async def no_message(self, error: ProtocolError) -> None:
+        """Tell of something that came down and is no message."""
+        await self._refuse(error.kind, error.detail, None)
+
     async def _take_safely(self, told: Any) -> None:
         try:
             await self.take(told)

@@ -226,7 +226,7 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
-        raise SettingsError([Fault(str(path), 0, "", reason, "Name a settings file with --config.")]) from None
+        raise SettingsError([Fault(str(path), 0, "", reason, "Name a settings file that is there.")]) from None
 
 
 def load_settings(path: Path) -> Settings:

@@ -20,7 +20,7 @@ from protocols.toml import SettingsError
 log = logging.getLogger("edge.config")
 
 _AGAIN_S = 30.0
-_REFUSED_EVERY_S = 600.0  # a flood of forged ones is told as one
+_REFUSED_EVERY_S = 600.0  # a flood of forged ones is told as one of each kind
 
 
 class ConfigControl:
@@ -30,7 +30,7 @@ class ConfigControl:
         self._keeper = keeper
         self._recorder = recorder
         self._subject = f"gateway:{edge_id}"
-        self._refused_at = -_REFUSED_EVERY_S
+        self._refused_at: dict[str, float] = {}
 
     @property
     def centre(self) -> int | None:
@@ -102,8 +102,8 @@ class ConfigControl:
     async def _refuse(self, error: ProtocolError) -> None:
         log.error("settings that came down are refused: %s", error.detail)
         now = time.monotonic()
-        if now - self._refused_at >= _REFUSED_EVERY_S:
-            self._refused_at = now
+        if now - self._refused_at.get(error.kind, -_REFUSED_EVERY_S) >= _REFUSED_EVERY_S:
+            self._refused_at[error.kind] = now
             body = {"reason": error.kind, "detail": error.detail[:200]}
             await self._recorder.commit(Event(REFUSED, self._subject, _now_ms(), body), Lane.CONTROL)
 

@@ -47,6 +47,17 @@ def well_now(status: Mapping[str, Any]) -> Health:
     return Health(health.buses, well, health.asked, health.is_synced)
 
 
+def is_known(status: Mapping[str, Any], settle_s: float) -> bool:
+    """Tell whether a gateway can say what is well: everything had its turn since the start, or ``settle_s`` are over.
+
+    Of one that has only just started nothing is known to be well, so that any settings would be as good as those.
+    """
+    if status["uptime_s"] >= settle_s:
+        return True
+    asked = health_of(status).asked
+    return status["uplink"]["state"] in ("online", "none") and all(row["id"] in asked for row in status["devices"])
+
+
 def judge(
     before: Health | None,
     now: Health,

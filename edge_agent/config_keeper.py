@@ -15,18 +15,20 @@ from edge_agent import config_trial as trial
 from edge_agent.command_key import load_command_key
 from edge_agent.config import Settings, load_settings, parse_settings, read_text
 from edge_agent.config_change import forbidden
-from edge_agent.config_health import Health, Verdict, health_of, judge, well_now
+from edge_agent.config_health import Health, Verdict, health_of, is_known, judge, well_now
 from edge_agent.config_revision import Damaged, Held, RevisionError, Revisions, digest_of
 from edge_agent.config_trial import Book, Event, NotNow, Phase, Revision, State
 from edge_agent.credential import UplinkError
 from edge_agent.store_file import StoreError
 from protocols.config_offer import read_offer
+from protocols.errors import SecurityError
 from protocols.toml import SettingsError
 
 log = logging.getLogger("edge.config")
 
 WINDOW_S = 60.0
 _LOOK_S = 0.5
+_SETTLE_OF = 0.75  # of a trial's time a gateway has after a start to find out what is well; less than a command waits
 _HELD_S = 3.0  # a command is done with the revisions in a moment
 
 
@@ -233,6 +235,8 @@ class ConfigKeeper:
 
         Raises: SettingsError, NotNow, Unchanged, RevisionError: then nothing has changed.
         """
+        while not self._is_known():  # noqa: ASYNC110 - devices tell nobody when they had their turn
+            await asyncio.sleep(_LOOK_S)
         async with self._turn:
             new = await asyncio.to_thread(parse_settings, text, self.settings.file, name)
             if faults := forbidden(text, name, self.settings, new, is_remote=centre is not None):
@@ -241,6 +245,9 @@ class ConfigKeeper:
             await asyncio.to_thread(self._stage, text, origin, centre, before)
             self.changed.set()
             return self.book.newest.number
+
+    def _is_known(self) -> bool:
+        return self.is_on_trial or self._status is None or is_known(self._status(), _SETTLE_OF * self.window_s)
 
     def look(self) -> None:
         """Read the book while no gateway runs; where there is none yet, begin one. Raises: RevisionError, SettingsError."""
@@ -282,7 +289,8 @@ class ConfigKeeper:
         self.settings = self._load(self.book)
 
     async def offered(self, told: Any) -> None:
-        """Take a revision that the centre offers, once; while another is on trial it is offered again.
+        """Take a revision that the centre offers, once; while another is on trial, or shortly after a start, it is
+        offered again.
 
         Raises: ProtocolError for one that is not the centre's, UplinkError where that cannot be known, RevisionError.
         """
@@ -290,7 +298,11 @@ class ConfigKeeper:
         if key is None:
             raise UplinkError("the centre's key is not known yet, so its settings cannot be believed")
         offer = await asyncio.to_thread(read_offer, told, self.settings.edge_id, key)
+        if offer.revision < self.book.centre:
+            raise SecurityError(f"revision {offer.revision} is older than {self.book.centre}, which has come already")
         if offer.revision <= self.book.centre or self.book.phase is not Phase.STEADY:
+            return
+        if not self._is_known():
             return
         name, origin = f"centre revision {offer.revision}", f"centre revision {offer.revision}, {offer.actor}"
         try:
@@ -320,19 +332,23 @@ class ConfigKeeper:
     @property
     def reverted(self) -> Revision | None:
         """The revision that has failed its trial, until another has been good since."""
-        newest = None if self._book is None else self._book.newest
-        return newest if newest is not None and newest.state is State.REVERTED else None
+        return None if self._book is None else self._book.reverted
 
     def as_json(self) -> dict[str, Any]:
         """Describe what runs as ``edge status`` does."""
         if self._book is None:
-            return {"revision": None, "state": "unknown", "left_s": None, "good": None, "centre": None}
+            return {
+                "revision": None,
+                "state": "unknown",
+                "left_s": None,
+                "good": None,
+                "centre": None,
+                "reverted": None,
+            }
         left = None
         if self.is_on_trial and self._until is not None:
             left = round(max(0.0, self._until[1] - self._monotonic()), 1)
-        book = self._book
-        state = book.phase.value
-        return {"revision": book.current, "state": state, "left_s": left, "good": book.good, "centre": book.centre}
+        return self._book.as_json(left)
 
 
 def chosen(book: Book, number: int | None) -> Revision:

@@ -21,7 +21,7 @@ from typing import Any
 from edge_agent.config import Settings, load_settings, parse_settings, read_text
 from edge_agent.config_health import Health
 from edge_agent.config_trial import Book, Phase, Revision, State
-from edge_agent.durable_file import write_durably
+from edge_agent.durable_file import private_folder, write_durably
 from protocols.toml import Fault, SettingsError
 
 FOLDER, BOOK, LOCK = "config", "book.json", "lock"
@@ -65,7 +65,7 @@ class Revisions:
     def held(self) -> Iterator[None]:
         """Be the only one to change anything. Raises: Held, RevisionError."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.folder)
             _own(self.folder)
             descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _own(self.folder / LOCK)

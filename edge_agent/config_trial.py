@@ -11,6 +11,7 @@ A power cut leaves the book as it was before or after an event, so every start f
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from edge_agent.config_health import Health
 
@@ -108,6 +109,23 @@ class Book:
     def current(self) -> int:
         """The number of the revision that runs, or is to run at the next start."""
         return self.good if self.phase is Phase.STEADY else self.newest.number
+
+    @property
+    def reverted(self) -> Revision | None:
+        """The revision that has failed its trial, until another has been good since."""
+        return self.newest if self.newest.state is State.REVERTED else None
+
+    def as_json(self, left_s: float | None) -> dict[str, Any]:
+        """Describe what runs as ``edge status`` does."""
+        failed = self.reverted
+        return {
+            "revision": self.current,
+            "state": self.phase.value,
+            "left_s": left_s,
+            "good": self.good,
+            "centre": self.centre,
+            "reverted": None if failed is None else {"revision": failed.number, "reason": failed.reason},
+        }
 
     def get(self, number: int) -> Revision | None:
         return next((found for found in self.revisions if found.number == number), None)

@@ -27,7 +27,7 @@ from protocols.down import (
     read_message,
     write_message,
 )
-from protocols.errors import ProtocolError
+from protocols.errors import LengthMismatch, MalformedFrame, ProtocolError
 from protocols.sync import SIGN_KEY_HEADER
 
 log = logging.getLogger("edge.down")
@@ -40,6 +40,7 @@ _LOOK_S = 1.0
 _QUEUE = 64
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[None]]
+Refused = Callable[[ProtocolError], Awaitable[None]]
 
 
 class _Ended(Exception):
@@ -72,6 +73,7 @@ class Downlink:
         self._queue: asyncio.Queue[str] | None = None
         self._said = ""
         self.centre = CentreTime()
+        self._refused: Refused = _untold
         self.on("beat", self._beaten)
 
     @property
@@ -86,6 +88,10 @@ class Downlink:
     def on(self, kind: str, handler: Handler) -> None:
         """Have a handler called for every message of a type."""
         self._handlers.setdefault(kind, []).append(handler)
+
+    def on_refused(self, handler: Refused) -> None:
+        """Have a handler called for what comes and is no message."""
+        self._refused = handler
 
     def send(self, message: Mapping[str, Any]) -> bool:
         """Say something to the centre; False where there is no link, or it is too slow. Raises: ValueError."""
@@ -136,8 +142,11 @@ class Downlink:
         """Open the link and keep it until it ends. Raises: _Ended, UplinkError, aiohttp.ClientError, OSError."""
         generation = self._credential.generation()
         tls = self._credential.tls()
+        stays = aiohttp.TraceConfig()
+        stays.on_request_redirect.append(_stay)
         async with aiohttp.ClientSession(
             self._url,
+            trace_configs=[stays],
             connector=aiohttp.TCPConnector(limit=1, ssl=tls or True),
             headers={**self._credential.headers, **self._headers},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -172,17 +181,25 @@ class Downlink:
                 message = await socket.receive(timeout=self._silent_s)
             except TimeoutError:
                 raise _Ended(f"the centre has said nothing for {self._silent_s:.0f} s") from None
+            if getattr(message.data, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+                await self._refuse(LengthMismatch(f"a message has more than {MAX_DOWN_BYTES} bytes"))
+            if message.type is aiohttp.WSMsgType.BINARY:
+                await self._refuse(MalformedFrame("a message is no text"))
             if message.type is not aiohttp.WSMsgType.TEXT:
                 raise _Ended(_why_closed(socket.close_code))
             try:
                 told = read_message(message.data)
             except ProtocolError as error:
-                log.warning("down: %s", error.detail)
+                await self._refuse(error)
                 continue
             if told["type"] == "hello":
                 self.centre.note(told.get("server_time"), asked_at)
                 self._report("")
             await self._dispatch(told)
+
+    async def _refuse(self, error: ProtocolError) -> None:
+        log.warning("down: %s", error.detail)
+        await self._refused(error)
 
     async def _dispatch(self, told: Mapping[str, Any]) -> None:
         handlers = self._handlers.get(told["type"], [])
@@ -224,6 +241,15 @@ class Downlink:
                 log.warning("down: %s", said)
             else:
                 log.info("down: connected")
+
+
+async def _untold(_: ProtocolError) -> None:
+    """Leave it at the log."""
+
+
+async def _stay(*_: object) -> None:
+    """Follow nobody elsewhere: it might lead out of TLS. Raises: _Ended."""
+    raise _Ended("what answers at the centre's address sends this gateway elsewhere, which it does not follow")
 
 
 def _why_closed(code: int | None) -> str:

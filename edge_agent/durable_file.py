@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder, and the one above it, that nobody but its owner enters. Raises: OSError."""
+    for folder in (path.parent, path):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file in one step that a power cut cannot halve.
 

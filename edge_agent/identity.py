@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 from edge_agent.credential import UplinkError
-from edge_agent.durable_file import write_durably
+from edge_agent.durable_file import private_folder, write_durably
 from protocols.enrolment import NAME
 
 FOLDER = "identity"
@@ -122,7 +122,7 @@ def pending_request(data: Path, edge_id: str) -> str:
     path = data / FOLDER / _PENDING
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             key_pem, request_pem = make_request(edge_id)
             write_durably(path, key_pem + request_pem)
         content = path.read_bytes()
@@ -168,7 +168,7 @@ def load_signer(data: Path) -> Signer:
     path = data / FOLDER / _SIGN
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             write_durably(path, os.urandom(32).hex().encode() + b"\n")
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except (OSError, ValueError) as error:

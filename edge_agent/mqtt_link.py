@@ -7,10 +7,13 @@ counts once. An answer that is not signed by the centre, or is one to another re
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
 import os
+import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -26,7 +29,21 @@ from edge_agent.identity import Signer
 from edge_agent.transport import MOST_ANSWER_BYTES, Link, Overlong, Reply, Silence
 from protocols.access import MAX_RULES_BYTES, PATH_RULES
 from protocols.config_offer import MAX_OFFER_BYTES, PATH_CONFIG
-from protocols.mqtt import ANSWERS, HAVE, KINDS, LANE, RETRY_AFTER, SIGNATURE, STATUS, Message, topic_of
+from protocols.mqtt import (
+    ANSWERS,
+    AT,
+    FRESH,
+    HAVE,
+    KINDS,
+    LANE,
+    REPLAYED,
+    RETRY_AFTER,
+    SIGNATURE,
+    STALE,
+    STATUS,
+    Message,
+    topic_of,
+)
 from protocols.record import Lane
 
 log = logging.getLogger(__name__)
@@ -35,6 +52,7 @@ PORT, PORT_TLS = 1883, 8883
 _CONNECT_S = 10.0
 _KEEPALIVE_S = 30
 _AT_ONCE = 4
+_LONGEST_AT = 17
 _NOBODY, _NOT_ALLOWED = 0x10, 0x87
 
 
@@ -107,6 +125,7 @@ class MqttLink:
         self._listener: asyncio.Task[None] | None = None
         self._number = b""
         self._answer: asyncio.Future[Reply] | None = None
+        self._centre_ahead_ms: int | None = None  # its clock, of ours that never steps
 
     async def post(self, path: str, body: bytes, *, lane: Lane | None = None) -> Reply:
         return await self._ask(path, body, {} if lane is None else {LANE: str(int(lane))}, MOST_ANSWER_BYTES)
@@ -129,7 +148,14 @@ class MqttLink:
                 await client.__aexit__(None, None, None)
 
     async def _ask(self, path: str, body: bytes, fields: dict[str, str], most_bytes: int) -> Reply:
+        reply = await self._ask_once(path, body, fields, most_bytes)
+        # The first request after a silence cannot tell the centre's time; the answer to it does.
+        return await self._ask_once(path, body, fields, most_bytes) if _is_stale(reply) else reply
+
+    async def _ask_once(self, path: str, body: bytes, fields: dict[str, str], most_bytes: int) -> Reply:
         self._number = os.urandom(16)
+        if KINDS[path] in FRESH and self._centre_ahead_ms is not None:
+            fields = {**fields, AT: str(_mono_ms() + self._centre_ahead_ms)}
         message = Message(topic_of(self._edge_id, KINDS[path]), self._number, body, fields)
         signature = await asyncio.to_thread(self._signer.sign, message.signed())
         try:
@@ -192,6 +218,7 @@ class MqttLink:
             clean_start=True,
             properties=properties,
             keepalive=_KEEPALIVE_S,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             tls_context=self._tls,
             timeout=min(_CONNECT_S, self._timeout_s),
         )
@@ -222,7 +249,23 @@ class MqttLink:
         if not answer.is_signed_by(self._centre_key, signature) or not (status.isascii() and status.isdigit()):
             log.warning("uplink: an answer that the centre has not signed is passed over")
             return
+        at = said.get(AT, "")
+        if at.isascii() and at.isdigit() and len(at) < _LONGEST_AT:
+            self._centre_ahead_ms = int(at) - _mono_ms()
         self._answer.set_result(Reply(int(status), body, said.get(RETRY_AFTER)))
+
+
+def _is_stale(reply: Reply) -> bool:
+    if reply.status != 409:
+        return False
+    try:
+        return bool(json.loads(reply.body)["error"]["key"] in (STALE, REPLAYED))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _mono_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class _Client(aiomqtt.Client):

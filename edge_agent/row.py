@@ -120,6 +120,8 @@ def _check_name(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise RecordRefused(f"the name {text!r} is not text that UTF-8 can carry") from None
+    if "\0" in text:
+        raise RecordRefused(f"the name {text!r} is not text that a database can hold")
     if len(text) > MAX_NAME_LENGTH:
         raise RecordRefused(f"the name {text[:20]!r}... has {len(text)} characters; {MAX_NAME_LENGTH} is the most")
 

@@ -1,6 +1,6 @@
 """The access rules in force: the last good snapshot, on disk and in memory, and how fresh it is.
 
-A snapshot replaces the last one only if it is whole, this gateway's and of a higher version.
+A snapshot replaces the last one only if it is whole, signed by the centre, this gateway's and of a higher version.
 Freshness is renewed whenever the centre confirms the very version held here: hearing a centre
 whose newer rules cannot be taken does not make the old ones fresher.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.access import RuleBook, open_book
+from edge_agent.credential import UplinkError
 from edge_agent.durable_file import write_durably
-from protocols.access import decode_rules, encode_rules, rules_hash
+from protocols.access import are_signed_by, decode_rules, encode_rules, rules_hash, rules_signature
 from protocols.access_delta import apply_delta, decode_delta, is_delta
 from protocols.errors import ProtocolError
 
@@ -40,7 +41,8 @@ class DeltaRefused(RulesRefused):
 class RuleKeeper:
     """Keep one gateway's rules; ``load`` before the first use.
 
-    Shape: ``wall`` is milliseconds UTC, ``monotonic`` seconds.
+    Shape: ``centre_key`` gives the public key by which the centre signs, as hex, None before it is known;
+    ``wall`` is milliseconds UTC, ``monotonic`` seconds.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class RuleKeeper:
         folder: Path,
         edge_id: str,
         *,
+        centre_key: Callable[[], str | None] = lambda: None,
         wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = folder / RULES_NAME
         self._heard_path = folder / HEARD_NAME
         self._edge_id = edge_id
+        self._centre_key = centre_key
         self._wall = wall
         self._monotonic = monotonic
         self._confirmed = 0.0
@@ -108,9 +112,11 @@ class RuleKeeper:
 
         Raises: RulesRefused; then nothing has changed.
         """
+        signature = rules_signature(data)
         if is_delta(data):
             data = await asyncio.to_thread(self._made, data)
         book = await asyncio.to_thread(self._read, data)
+        await asyncio.to_thread(self._check_signature, book, signature)
         if self.book is not None:
             old, new = self.book.rules, book.rules
             if new.version < old.version:
@@ -157,6 +163,18 @@ class RuleKeeper:
             return encode_rules(apply_delta(self.book.rules, decode_delta(data)))
         except (ProtocolError, ValueError) as error:
             raise DeltaRefused(error.detail if isinstance(error, ProtocolError) else str(error)) from None
+
+    def _check_signature(self, book: RuleBook, signature: bytes) -> None:
+        """Believe rules that the centre has signed; before its key is known, the way by which they came is all there is.
+
+        Raises: RulesRefused.
+        """
+        try:
+            key = self._centre_key()
+        except UplinkError as error:
+            raise RulesRefused(str(error)) from None
+        if key is not None and not are_signed_by(key, rules_hash(book.rules), signature):
+            raise RulesRefused("they are not signed by the centre that this gateway knows")
 
     def _read(self, data: bytes) -> RuleBook:
         try:

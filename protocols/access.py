@@ -4,18 +4,21 @@ Rules are a versioned snapshot. A gateway keeps the last good one and decides by
 centre away; it takes no lower version, no other gateway's rules and no bytes that do not fit
 their hash. On the wire they are canonical JSON (UTF-8, keys sorted, no spaces):
 
-    {"hash": SHA-256 in hex of the canonical rules, "rules": {...}}
+    {"hash": SHA-256 in hex of the canonical rules, "rules": {...}, "signature": the centre's over the hash}
 """
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protocols.errors import (
     ChecksumMismatch,
@@ -47,6 +50,9 @@ MINUTES_A_DAY = 24 * 60
 MAX_CARD_BITS = 64
 
 _FORMAT = 1
+_MARK, _HASH = b"gatehouse rules 1\n", b'{"hash":"'
+_SIGNATURE_ROOM = 256
+_SIGNED = re.compile(rb',"signature":"([0-9a-f]{128})"\}\Z')
 _HEX = re.compile(r"[0-9a-f]+")
 _MS_LIMIT = 2**53  # what JSON readers everywhere keep exact
 
@@ -84,11 +90,20 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """A class of credentials, and for how long they are good without a word from the centre, 0 for ever."""
+
+    id: str
+    fresh_for_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """A card as its reader sends it; several credentials may name one card, and any of them may open.
 
     Shape: ``number`` is the raw bits in small hex without prefix or leading zeros ("0" for none),
     at most 64 bits. ``valid_to`` is exclusive: a tenancy that ends at midnight denies at midnight.
+    ``trust`` names its class; None is good for as long as the rules are.
 
     Units: milliseconds since 1970 in UTC.
     """
@@ -101,6 +116,7 @@ class Credential:
     valid_to: int | None = None
     is_revoked: bool = False
     grants: tuple[Grant, ...] = ()
+    trust: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +133,8 @@ class Rules:
     """All that one gateway needs to decide alone.
 
     Shape: ``version`` rises with every change, from 1; ``zone`` is an IANA name. ``fresh_for_s``
-    is how long the rules may be trusted without a word from the centre, 0 for ever.
+    is how long the rules may be trusted without a word from the centre, 0 for ever; ``trusts`` says
+    otherwise for classes of credentials.
 
     Units: ``issued_at`` is milliseconds since 1970 in UTC.
     """
@@ -130,6 +147,7 @@ class Rules:
     schedules: tuple[Schedule, ...] = ()
     credentials: tuple[Credential, ...] = ()
     doors: tuple[DoorRule, ...] = ()
+    trusts: tuple[Trust, ...] = ()
 
 
 def rules_hash(rules: Rules) -> str:
@@ -160,9 +178,34 @@ def encode_rules(rules: Rules) -> bytes:
         raise ValueError(str(error)) from None
     digest = document_hash(document)
     data = _canonical({"hash": digest, "rules": document})
-    if len(data) > MAX_RULES_BYTES:
-        raise ValueError(f"the rules have {len(data)} bytes; {MAX_RULES_BYTES} is the most")
+    if len(data) > MAX_RULES_BYTES - _SIGNATURE_ROOM:
+        raise ValueError(f"the rules have {len(data)} bytes; {MAX_RULES_BYTES - _SIGNATURE_ROOM} is the most")
     return data
+
+
+def rules_digest(body: bytes) -> str:
+    """Give the hash that stands in front of rules which ``encode_rules`` has written."""
+    return body[len(_HASH) : len(_HASH) + 64].decode()
+
+
+def sign_rules(body: bytes, digest: str, sign: Callable[[bytes], bytes]) -> bytes:
+    """Put the centre's signature under rules, or under a delta that makes them; ``digest`` is the hash of the whole."""
+    return body[:-1] + b',"signature":"' + sign(_MARK + digest.encode()).hex().encode() + b'"}'
+
+
+def rules_signature(data: bytes) -> bytes:
+    """Give the signature under rules or a delta, nothing where there is none."""
+    found = _SIGNED.search(data[-_SIGNATURE_ROOM:])
+    return bytes.fromhex(found[1].decode()) if found else b""
+
+
+def are_signed_by(key: str, digest: str, signature: bytes) -> bool:
+    """Tell whether rules of a hash are signed by the centre whose raw public key, as hex, is known."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, _MARK + digest.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def decode_rules(data: bytes) -> Rules:
@@ -209,8 +252,10 @@ def _no_constant(name: str) -> Any:
 
 
 def rules_document(rules: Rules) -> dict[str, Any]:
-    """Give rules as a JSON object, their parts in order."""
+    """Give rules as a JSON object, their parts in order; what is not said has no field, as before there were classes."""
+    trusts = [{"id": it.id, "fresh_for_s": it.fresh_for_s} for it in sorted(rules.trusts, key=lambda it: it.id)]
     return {
+        **({"trusts": trusts} if trusts else {}),
         "format": _FORMAT,
         "edge_id": rules.edge_id,
         "version": rules.version,
@@ -247,6 +292,7 @@ def _credential_json(credential: Credential) -> dict[str, Any]:
         "grants": sorted(
             ({"doors": sorted(it.doors), "schedule": it.schedule} for it in credential.grants), key=json.dumps
         ),
+        **({} if credential.trust is None else {"trust": credential.trust}),
     }
 
 
@@ -255,8 +301,8 @@ class _Fields:
 
     __slots__ = ("_data", "_what")
 
-    def __init__(self, data: Any, what: str, names: frozenset[str]) -> None:
-        if not isinstance(data, dict) or data.keys() != names:
+    def __init__(self, data: Any, what: str, names: frozenset[str], more: frozenset[str] = frozenset()) -> None:
+        if not isinstance(data, dict) or data.keys() - more != names:
             raise MalformedFrame(f"{what} has not the fields {', '.join(sorted(names))}")
         self._data = data
         self._what = what
@@ -278,6 +324,10 @@ class _Fields:
 
     def optional_text(self, name: str) -> str | None:
         return None if self._data[name] is None else self.text(name)
+
+    def said(self, name: str) -> str | None:
+        """Give a text that need not be there."""
+        return self.text(name) if name in self._data else None
 
     def flag(self, name: str) -> bool:
         value = self._data[name]
@@ -305,19 +355,22 @@ _WINDOW = frozenset({"days", "from", "to"})
 _CREDENTIAL = frozenset({"id", "kind", "bits", "number", "valid_from", "valid_to", "is_revoked", "grants"})
 _GRANT = frozenset({"doors", "schedule"})
 _DOOR = frozenset({"code", "pulse_ms", "held_open_s"})
+_TRUST = frozenset({"id", "fresh_for_s"})
+_LONGEST_FRESH_S = 10 * 366 * 86_400
 
 
 def _read_rules(data: Any) -> Rules:
-    fields = _Fields(data, "the rules", _RULES)
+    fields = _Fields(data, "the rules", _RULES, frozenset({"trusts"}))
     return Rules(
         edge_id=fields.text("edge_id"),
         version=fields.number("version", 1, _MS_LIMIT),
         issued_at=fields.number("issued_at", 0, _MS_LIMIT),
         zone=fields.text("zone"),
-        fresh_for_s=fields.number("fresh_for_s", 0, 10 * 366 * 86_400),
+        fresh_for_s=fields.number("fresh_for_s", 0, _LONGEST_FRESH_S),
         schedules=tuple(map(_read_schedule, fields.items("schedules"))),
         credentials=tuple(map(_read_credential, fields.items("credentials"))),
         doors=tuple(map(_read_door, fields.items("doors"))),
+        trusts=tuple(map(_read_trust, fields.items("trusts"))) if "trusts" in data else (),
     )
 
 
@@ -335,7 +388,7 @@ def _read_window(data: Any) -> Window:
 
 
 def _read_credential(data: Any) -> Credential:
-    fields = _Fields(data, "a credential", _CREDENTIAL)
+    fields = _Fields(data, "a credential", _CREDENTIAL, frozenset({"trust"}))
     if fields.text("kind") != "card":
         raise Unsupported(f"a credential of kind '{fields.text('kind')}'; this version knows 'card'")
     bits, number = fields.number("bits", 1, MAX_CARD_BITS), fields.text("number")
@@ -349,6 +402,7 @@ def _read_credential(data: Any) -> Credential:
         valid_to=fields.instant("valid_to"),
         is_revoked=fields.flag("is_revoked"),
         grants=tuple(map(_read_grant, fields.items("grants"))),
+        trust=fields.said("trust"),
     )
 
 
@@ -364,6 +418,11 @@ def _read_door(data: Any) -> DoorRule:
     )
 
 
+def _read_trust(data: Any) -> Trust:
+    fields = _Fields(data, "a class of credentials", _TRUST)
+    return Trust(fields.text("id"), fields.number("fresh_for_s", 0, _LONGEST_FRESH_S))
+
+
 def _check(rules: Rules) -> None:
     """Refuse what is right part by part and wrong as a whole."""
     try:
@@ -373,8 +432,11 @@ def _check(rules: Rules) -> None:
     _once("schedule", [it.id for it in rules.schedules])
     _once("credential", [it.id for it in rules.credentials])
     _once("door", [it.code for it in rules.doors])
-    known = {it.id for it in rules.schedules}
+    _once("class", [it.id for it in rules.trusts])
+    known, classes = {it.id for it in rules.schedules}, {it.id for it in rules.trusts}
     for credential in rules.credentials:
+        if credential.trust is not None and credential.trust not in classes:
+            raise MalformedFrame(f"credential '{credential.id}' names a class '{credential.trust}' that is not there")
         for grant in credential.grants:
             if grant.schedule is not None and grant.schedule not in known:
                 raise MalformedFrame(

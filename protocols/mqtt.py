@@ -6,6 +6,11 @@
 A message has its request's number as correlation data, its few fields as user properties, and with
 them a signature over all of it: a gateway's by the key that signs its batches, an answer's by the
 centre's command key. So a broker can lose and delay, and cannot say anything in either's name.
+
+Nor can it say a thing again: every answer tells the centre's time, and a request that would have an effect each
+time it comes (``FRESH``) tells it back as it has gone on since. The centre takes it for ``FRESH_MS``, once; to
+one that tells no time yet, or an old one, it answers 409 with the time, and the gateway asks anew.
+Batches need none of it, they count once by their numbers.
 """
 
 import hashlib
@@ -36,6 +41,10 @@ KINDS: Mapping[str, str] = {
 }
 # What a request and an answer say beside their body.
 LANE, HAVE, STATUS, RETRY_AFTER, SIGNATURE = "lane", "have", "status", "retry-after", "signature"
+AT = "at"  # the centre's clock, milliseconds UTC
+FRESH = frozenset({"live", "status", "renew"})
+FRESH_MS = 30_000
+STALE, REPLAYED = "sync_stale", "sync_replayed"
 MAX_REQUEST_BYTES = MAX_BATCH_BYTES + 16 * 1024
 
 _MARK = b"gatehouse mqtt 1\n"

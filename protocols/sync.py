@@ -28,6 +28,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
@@ -84,6 +85,7 @@ _UNSIGNED_BYTES, _SIGNATURE_BYTES = 36, 64
 _VERSIONS = {_MAGIC: (100, 4), b"GHB2": (100, 2), b"GHB1": (36, 2)}
 _LEAST_BYTES = _UNSIGNED_BYTES + 2
 _ZSTD_LEVEL = 17
+_LONGEST_NAME = 200
 _MOST_NAMES = 65_000  # a column of the order names a series by 16 bits
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _EDGE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -247,11 +249,14 @@ def batch_digest(data: bytes) -> str:
 
 
 def batch_header(data: bytes) -> Header:
-    """Verify a batch's digest and read its header only.
+    """Verify a batch's digest and read its header only; one that would unpack to more than a batch is none.
 
     Raises: ProtocolError.
     """
-    return _split(data)[0]
+    header, packed = _split(data)
+    with suppress(MalformedFrame):  # what does not unpack at all is evidence: it is kept, and set aside
+        _unpacked_bytes(packed)
+    return header
 
 
 def decode_batch(data: bytes, names: Mapping[int, Series] = MappingProxyType({})) -> Batch:
@@ -363,8 +368,10 @@ def _read_header(text: bytes, digest: str) -> Header:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a name is text")
+    """Take a name; whatever is none would be refused by a database only after the batch was believed."""
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME or "\0" in value:
+        raise TypeError(f"a name is text of at most {_LONGEST_NAME} characters")
+    value.encode()
     return value
 
 
@@ -376,11 +383,20 @@ def _clock_span(value: Any) -> ClockSpan:
     return ClockSpan(first, _text(boot), offset, shift)
 
 
-def _inflate(packed: bytes) -> bytes:
+def _unpacked_bytes(packed: bytes) -> int:
+    """Say what the columns unpack to, by their own word. Raises: LengthMismatch, MalformedFrame."""
     try:
         size = zstandard.frame_content_size(packed)
-        if not 0 <= size <= _MAX_COLUMNS_BYTES:
-            raise LengthMismatch(f"the batch would unpack to {size} bytes; {_MAX_COLUMNS_BYTES} is the most")
+    except zstandard.ZstdError as error:
+        raise MalformedFrame(f"the batch does not unpack: {error}") from None
+    if not 0 <= size <= _MAX_COLUMNS_BYTES:
+        raise LengthMismatch(f"the batch would unpack to {size} bytes; {_MAX_COLUMNS_BYTES} is the most")
+    return size
+
+
+def _inflate(packed: bytes) -> bytes:
+    _unpacked_bytes(packed)
+    try:
         return zstandard.ZstdDecompressor().decompress(packed)
     except zstandard.ZstdError as error:
         raise MalformedFrame(f"the batch does not unpack: {error}") from None

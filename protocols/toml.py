@@ -115,7 +115,7 @@ def faults(
             message = message.removeprefix("Value error, ")
         else:
             said = message[:1].lower() + message[1:]
-            message = f"{said}, but the value is {error.get('input')!r}"
+            message, remedy = f"{said}, but the value is {error.get('input')!r}", "Correct the value."
         found.append(document.fault(loc, message.rstrip("."), remedy))
     return found
 

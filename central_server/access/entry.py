@@ -71,6 +71,13 @@ class DoorForm(BaseModel):
     held_open_s: Annotated[int, Field(ge=1, le=86_400)]
 
 
+class TrustForm(BaseModel):
+    """For how many hours cards of each basis open with the centre away, 0 for ever."""
+
+    residency: Annotated[int, Field(ge=0, le=8760)]
+    dates: Annotated[int, Field(ge=0, le=8760)]
+
+
 class GroupForm(BaseModel):
     """Doors that are given together."""
 

@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from protocols.access import Credential, DoorRule, Grant, Rules, Schedule
+from protocols.access import Credential, DoorRule, Grant, Rules, Schedule, Trust
 
 PULSE_MS, HELD_OPEN_S = 3000, 30
-FRESH_FOR_S = 0  # rules are trusted for ever: a gateway that is cut off goes on letting residents in
 _NEVER = 0  # an end that every instant is behind
 
 
@@ -22,6 +21,11 @@ class Basis(StrEnum):
 
     RESIDENCY = "residency"
     DATES = "dates"
+
+
+# With the centre away a gateway cannot hear that a card was revoked. Residents are let in all the same; whoever comes
+# by dates alone, such as a builder, is so for a week.
+USUAL_FRESH_H: Mapping[Basis, int] = {Basis.RESIDENCY: 0, Basis.DATES: 168}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +71,20 @@ class SiteRules:
     schedules: Sequence[Schedule] = ()
     cards: Sequence[Card] = ()
     stays: Mapping[int, Sequence[Span]] = field(default_factory=dict)  # by person
+    fresh_h: Mapping[Basis, int] = field(default_factory=dict)  # where it is not the usual
 
 
 def build(site: SiteRules, gateway_id: int, edge_id: str, version: int, issued_at: int) -> Rules:
     """Make the rules of one gateway: all cards, so that a known one is told from an unknown; its own doors."""
     codes = {door.device_id: door.code for door in site.doors if door.gateway_id == gateway_id}
     zone = ZoneInfo(site.zone)
+    fresh_s = {basis: 3600 * site.fresh_h.get(basis, usual) for basis, usual in USUAL_FRESH_H.items()}
     return Rules(
         edge_id=edge_id,
         version=version,
         issued_at=issued_at,
         zone=site.zone,
-        fresh_for_s=FRESH_FOR_S,
+        fresh_for_s=fresh_s[Basis.RESIDENCY],
         schedules=tuple(site.schedules),
         credentials=tuple(
             each
@@ -88,6 +94,7 @@ def build(site: SiteRules, gateway_id: int, edge_id: str, version: int, issued_a
         doors=tuple(
             DoorRule(door.code, door.pulse_ms, door.held_open_s) for door in site.doors if door.gateway_id == gateway_id
         ),
+        trusts=(Trust(Basis.DATES.value, fresh_s[Basis.DATES]),),
     )
 
 
@@ -115,6 +122,7 @@ def _credentials(
             valid_to=valid_to,
             is_revoked=card.is_revoked,
             grants=grants,
+            trust=card.basis.value if card.basis is Basis.DATES else None,
         )
         for number, (valid_from, valid_to) in enumerate(limits)
     ]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from central_server.access.model import HELD_OPEN_S, PULSE_MS, Basis, Card, Door, SiteRules, Span
 from central_server.schema import (
     building,
+    card_trust,
     credential,
     credential_grant,
     device,
@@ -30,7 +31,7 @@ from central_server.schema import (
 from central_server.telemetry.store import insert_ignoring
 from protocols.access import Schedule, Window
 
-_MADE_BY = "1"  # another way of making rules from the same makes a new version of them
+_MADE_BY = "2"  # another way of making rules from the same makes a new version of them
 
 
 class Stored(NamedTuple):
@@ -53,10 +54,11 @@ class Source:
     cards: Sequence[Any]
     grants: Sequence[Any]
     stays: Sequence[Any]
+    trusts: Sequence[Any]
 
     @property
     def digest(self) -> str:
-        rows = (self.doors, self.members, self.schedules, self.cards, self.grants, self.stays)
+        rows = (self.doors, self.members, self.schedules, self.cards, self.grants, self.stays, self.trusts)
         said = hashlib.sha256(f"{_MADE_BY}{self.zone}".encode())
         for table in rows:
             said.update(repr([tuple(row) for row in table]).encode())
@@ -94,6 +96,7 @@ async def source(connection: AsyncConnection, site_id: int) -> Source:
     doors = doors.join(gateway, gateway.c.id == device.c.gateway_id).outerjoin(door, door.c.device_id == device.c.id)
     members = select(door_group_member.c.group_id, door_group_member.c.device_id).join(door_group)
     schedules = select(door_schedule.c.id, door_schedule.c.windows, door_schedule.c.holidays)
+    trusts = select(card_trust.c.basis, card_trust.c.fresh_h).where(card_trust.c.site_id == site_id)
     return Source(
         zone=(await connection.execute(select(site.c.zone).where(site.c.id == site_id))).scalar_one(),
         doors=await rows(doors.where(gateway.c.site_id == site_id, device.c.kind == "door").order_by(device.c.id)),
@@ -106,6 +109,7 @@ async def source(connection: AsyncConnection, site_id: int) -> Source:
             )
         ),
         stays=await rows(_stays(site_id)),
+        trusts=await rows(trusts.order_by(card_trust.c.basis)),
     )
 
 
@@ -149,6 +153,7 @@ async def whole(connection: AsyncConnection, site_id: int, rows: Source) -> Site
             for row in rows.cards
         ],
         stays=_by_key((row[0], Span(row[1], row[2])) for row in rows.stays),
+        fresh_h={Basis(row[0]): row[1] for row in rows.trusts},
     )
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from central_server import audit
 from central_server.access import rule_store, rules, store
 from central_server.access.decisions import card_index, plain_number
-from central_server.access.entry import DoorForm, GroupForm, NewCard, ScheduleName
-from central_server.access.store import CardRow, DoorRow, GroupRow, ScheduleRow
+from central_server.access.entry import DoorForm, GroupForm, NewCard, ScheduleName, TrustForm
+from central_server.access.store import CardRow, DoorRow, GroupRow, ScheduleRow, SiteRow
 from central_server.clock import now_ms
 from central_server.crypto import blind
 from central_server.dashboard.paging import Paged, fit
@@ -137,6 +137,20 @@ async def save_schedule(
         await audit.note(connection, actor, "access.schedule", f"door_schedule:{key}", **said)
     await rules.refresh(db, site_id)
     return key
+
+
+async def save_trusts(db: Database, actor: Actor, site_id: int, form: TrustForm) -> None:
+    """Say for how long cards open with the centre away. Raises: NotFound."""
+    async with db.write() as connection:
+        await get_site(connection, actor, site_id)
+        await store.save_trusts(connection, site_id, form.model_dump())
+        await audit.note(connection, actor, "access.trust", f"site:{site_id}", **form.model_dump())
+    await rules.refresh(db, site_id)
+
+
+async def get_site(connection: AsyncConnection, actor: Actor, site_id: int) -> SiteRow:
+    """Give one site. Raises: NotFound, also for another's."""
+    return _there(next((row for row in await store.sites(connection, actor) if row.id == site_id), None))
 
 
 async def get_door(connection: AsyncConnection, actor: Actor, device_id: int) -> DoorRow:

@@ -10,6 +10,7 @@ from central_server.access.entry import (
     DoorForm,
     GroupForm,
     ScheduleName,
+    TrustForm,
     clock,
     read_holidays,
     read_windows,
@@ -29,6 +30,8 @@ async def overview(request: web.Request) -> web.StreamResponse:
         groups = await store.groups(connection, actor)
         members = await store.members(connection)
         schedules = await store.schedules(connection, actor)
+        sites = await store.sites(connection, actor)
+        trusts = await store.trusts(connection, [row.id for row in sites])
     return await page(
         request,
         "access/setup.html",
@@ -36,6 +39,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
         doors=doors,
         groups=[(row, [door.name for door in doors if door.device_id in members.get(row.id, ())]) for row in groups],
         schedules=schedules,
+        trusts=[(row, trusts[row.id]) for row in sites],
         clock=clock,
         **context(actor),
     )
@@ -120,6 +124,27 @@ async def _schedule_page(
         typed = Typed({name: found[-1] for name, found in lists.items() if found}, lists)
     rows = range(1, WINDOWS + 1)
     return await _form(request, "access/schedule.html", typed, refused, schedule=schedule, sites=sites, rows=rows)
+
+
+async def trust_page(request: web.Request) -> web.StreamResponse:
+    return await _trust_page(request)
+
+
+async def save_trust(request: web.Request) -> web.StreamResponse:
+    """Say for how long cards open with the centre away."""
+    typed = await read_form(request)
+    try:
+        await service.save_trusts(request.app[DB], actor_of(request), key(request), parse(TrustForm, typed))
+    except Invalid as refused:
+        return await _trust_page(request, typed, refused)
+    raise web.HTTPSeeOther("/doors/setup")
+
+
+async def _trust_page(request: web.Request, typed: Typed = EMPTY, refused: Invalid | None = None) -> web.StreamResponse:
+    async with request.app[DB].read() as connection:
+        site = await service.get_site(connection, actor_of(request), key(request))
+        hours = (await store.trusts(connection, [site.id]))[site.id]
+    return await _form(request, "access/trust.html", typed, refused, site=site, hours=hours)
 
 
 def _key(request: web.Request) -> int | None:

@@ -1,18 +1,19 @@
 """The SQL of doors, groups, schedules and cards as the pages show and change them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from central_server.access.model import HELD_OPEN_S, PULSE_MS
+from central_server.access.model import HELD_OPEN_S, PULSE_MS, USUAL_FRESH_H, Basis
 from central_server.access.rule_store import read_windows
 from central_server.rbac import Actor
 from central_server.schema import (
     building,
+    card_trust,
     credential,
     credential_grant,
     device,
@@ -254,6 +255,21 @@ class SiteRow(NamedTuple):
     id: int
     name: str
     zone: str
+
+
+async def trusts(connection: AsyncConnection, site_ids: Sequence[int]) -> dict[int, dict[Basis, int]]:
+    """Give for each site how many hours the cards of each basis open with the centre away."""
+    query = select(card_trust.c.site_id, card_trust.c.basis, card_trust.c.fresh_h)
+    found = {key: dict(USUAL_FRESH_H) for key in site_ids}
+    for site_id, basis, hours in await connection.execute(query.where(card_trust.c.site_id.in_(site_ids))):
+        found[site_id][Basis(basis)] = hours
+    return found
+
+
+async def save_trusts(connection: AsyncConnection, site_id: int, hours: Mapping[str, int]) -> None:
+    await connection.execute(delete(card_trust).where(card_trust.c.site_id == site_id))
+    rows = [{"site_id": site_id, "basis": basis, "fresh_h": found} for basis, found in hours.items()]
+    await connection.execute(insert(card_trust), rows)
 
 
 async def sites(connection: AsyncConnection, actor: Actor) -> list[SiteRow]:

@@ -24,4 +24,5 @@ def routes() -> list[Route]:
         *_form("/doors/setup/groups/{id}", setup_pages.group_page, setup_pages.save_group),
         *_form("/doors/setup/schedules/new", setup_pages.schedule_page, setup_pages.save_schedule),
         *_form("/doors/setup/schedules/{id}", setup_pages.schedule_page, setup_pages.save_schedule),
+        *_form("/doors/setup/trust/{id}", setup_pages.trust_page, setup_pages.save_trust),
     ]

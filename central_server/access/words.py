@@ -18,6 +18,10 @@ BASES = {
     "residency": N_("as long as the person owns or lives here"),
     "dates": N_("by its own dates alone"),
 }
+HOLDERS = {
+    "residency": N_("Cards of those who own or live here"),
+    "dates": N_("Cards by their own dates"),
+}
 DAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 RULES = {
     "current": N_("up to date"),

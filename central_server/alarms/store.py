@@ -287,6 +287,12 @@ async def open_subjects(connection: AsyncConnection) -> dict[tuple[int | None, s
     return {(row[0], row[1]): row[2] for row in await connection.execute(query)}
 
 
+async def open_by_gateway(connection: AsyncConnection, condition: str) -> dict[int, str]:
+    """Give the key of each gateway's lasting alarm of one condition."""
+    query = select(alarm.c.gateway_id, alarm.c.key).where(alarm.c.condition == condition, alarm.c.cleared_at.is_(None))
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
 async def open_of(connection: AsyncConnection, gateway_id: int, condition: str) -> str | None:
     """Give the key of a gateway's lasting alarm of one condition."""
     query = select(alarm.c.key).where(

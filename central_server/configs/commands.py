@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from central_server.command import NO, Json, fail, on_database
 from central_server.config import Config
+from central_server.configs.overview import in_force
 from central_server.configs.service import history as history_of
 from central_server.configs.service import push as push_to
 from central_server.configs.store import OFFERED, ConfigRow
@@ -56,6 +58,22 @@ def push(
         typer.echo(f"Revision {number} is {row.state}" + (f": {row.reason}" if row.reason else "."))
     if wait and row.state != CONFIRMED:
         raise typer.Exit(NO)
+
+
+@config_app.command("list")
+def list_settings(ctx: typer.Context, as_json: Json = False) -> None:
+    """List which revision each gateway runs, and whether another waits for it."""
+    rows = on_database(ctx, lambda _, db: in_force(db, system("command line")), as_json)
+    if as_json:
+        found = [asdict(row) | {"heard_at": None if row.heard_at is None else _iso(row.heard_at)} for row in rows]
+        typer.echo(json.dumps({"gateways": found}, ensure_ascii=False))
+        return
+    for row in rows:
+        runs = "has not told what it runs" if row.revision is None else f"revision {row.revision}, {row.state}"
+        waits = "" if row.offered is None else f"; revision {row.offered} of this centre waits for it"
+        typer.echo(f"{row.edge_id:<20} {row.site:<20} {runs}{waits}")
+    if not rows:
+        typer.echo("There is no gateway yet. Let one in with 'central edge invite SITE --id gw-1'.")
 
 
 @config_app.command("history")

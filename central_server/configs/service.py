@@ -64,7 +64,7 @@ class Configs:
     async def number_for(self, gateway_id: int) -> int | None:
         """Give the number on offer for a gateway."""
         async with self._db.read() as connection:
-            return (await store.numbers_on_offer(connection)).get(gateway_id)
+            return await store.number_on_offer(connection, gateway_id)
 
     async def offer_for(self, gateway_id: int) -> dict[str, Any] | None:
         """Give what is on offer for a gateway, signed."""

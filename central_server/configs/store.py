@@ -83,6 +83,14 @@ async def numbers_on_offer(connection: AsyncConnection) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+async def number_on_offer(connection: AsyncConnection, gateway_id: int) -> int | None:
+    """Give the number on offer for one gateway: each asks with every status."""
+    own = config_revision.c
+    query = select(own.number).where(own.gateway_id == gateway_id, own.state == OFFERED).order_by(own.number.desc())
+    found: int | None = await connection.scalar(query.limit(1))
+    return found
+
+
 async def listed(connection: AsyncConnection, gateway_id: int) -> list[ConfigRow]:
     """Give a gateway's revisions, newest first."""
     own = config_revision.c

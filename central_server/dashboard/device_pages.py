@@ -16,10 +16,14 @@ from central_server.dashboard.chart import RANGES, chart, window
 from central_server.dashboard.feed import condition_name
 from central_server.dashboard.page import page, show_for
 from central_server.dashboard.paging import cut, page_number
+from central_server.devices.clock_fault import clock_fault
 from central_server.errors import NotFound
 from central_server.records.store import SiteRow
+from central_server.telemetry import clock_stretch
 from central_server.telemetry import service as telemetry
+from central_server.telemetry.clock_stretch import ClockStretch
 from central_server.web import DB, actor_of
+from protocols.quantity import Quality
 
 _PAGE = 50
 _NEW_MS = 3 * 3600 * 1000
@@ -81,7 +85,10 @@ async def device(request: web.Request) -> web.StreamResponse:
     show = show_for(request, site.zone)
     chosen = _point(card, request.query.get("point"))
     subject = f"device:{card.view.device.code}"
+    span = window(_range(request, card), show)
+    earliest = min([span.start, *(each.at for each in card.cells.values())])
     async with db.read() as conn:
+        stretches = await clock_stretch.between(conn, card.view.gateway.id, earliest, show.now + _NEW_MS)
         events = await queries.events_of(conn, card.view.gateway.id, subject, _EVENTS)
         commands = await command_store.listed(conn, actor_of(request), device_id=card.id, limit=_COMMANDS)
     recent = (await alarms.list_alarms(db, actor=actor_of(request), is_active=False)).alarms
@@ -100,12 +107,25 @@ async def device(request: web.Request) -> web.StreamResponse:
         range=_range(request, card),
         ranges=RANGES,
         events=events,
+        clock=clock_fault(card.view.gateway.status),
+        stretches=[each for each in stretches if each.last_at >= span.start],
+        restamped=_restamped(card, stretches),
         lasting=lasting,
         condition_name=lambda condition: condition_name(condition, show),
         orderables=[each for each in orderables(card.view.state) if may_order(each, actor_of(request))],
         commands=commands,
         **command_context(show),
     )
+
+
+def _restamped(card: Card, stretches: Sequence[ClockStretch]) -> dict[str, bool]:
+    """Give the values that were read while the gateway's clock was wrong, and whether their time is known."""
+    return {
+        each.point: stretch.shift_ms is not None
+        for each in card.cells.values()
+        for stretch in stretches
+        if stretch.first_at <= each.at <= stretch.last_at and each.quality != Quality.FROZEN
+    }
 
 
 async def history(request: web.Request) -> web.StreamResponse:

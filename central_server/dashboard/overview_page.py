@@ -14,6 +14,7 @@ from central_server.dashboard.show import Show
 from central_server.dashboard.spark import Spark, spark
 from central_server.db import Database
 from central_server.devices import service as devices
+from central_server.devices.clock_fault import ClockFault, clock_fault
 from central_server.devices.store import GatewayRow
 from central_server.errors import Forbidden, NotFound
 from central_server.rbac import LANDING, Actor, Right
@@ -213,6 +214,7 @@ class GatewayView:
     is_silent: bool
     pending: int
     buses: Sequence[BusView]
+    clock: ClockFault | None
 
 
 def _gateway(row: GatewayRow, now: int) -> GatewayView:
@@ -227,4 +229,4 @@ def _gateway(row: GatewayRow, now: int) -> GatewayView:
         for bus in row.status.get("buses", [])
     ]
     pending = sum(count for lane in lanes.values() if isinstance(count := lane.get("pending"), int))
-    return GatewayView(row, devices.is_silent(row, now), pending, buses)
+    return GatewayView(row, devices.is_silent(row, now), pending, buses, clock_fault(row.status))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
 
+from central_server import audit
 from central_server.alarms import store as alarm_store
 from central_server.alarms.store import GATEWAY_SILENT
 from central_server.clock import now_ms
@@ -175,6 +176,7 @@ async def revoke(db: Database, edge_id: str) -> None:
             text = "There is no gateway '{edge_id}' that could be revoked."
             raise NotFound("no_gateway", text, edge_id=edge_id)
         await revoke_certificates(connection, edge_id, now_ms())
+        await audit.note(connection, system("command line"), "gateways.revoke", f"gateway:{edge_id}")
 
 
 class GatewayWatch:
@@ -200,12 +202,11 @@ class GatewayWatch:
         now = self._now()
         async with self._db.read() as connection:
             rows = [row for row in await store.gateways(connection, _SELF) if row.last_seen_at is not None]
-            lasting = {row.id: await alarm_store.open_of(connection, row.id, GATEWAY_SILENT) for row in rows}
-        changes = [row for row in rows if self._changes(row, now, is_lasting=lasting[row.id] is not None)]
+            lasting = await alarm_store.open_by_gateway(connection, GATEWAY_SILENT)
+        changes = [row for row in rows if self._changes(row, now, is_lasting=row.id in lasting)]
         for row in changes:
             async with self._db.write() as connection:
-                key = lasting[row.id]
-                if key is not None:
+                if (key := lasting.get(row.id)) is not None:
                     await alarm_store.clear_alarm(connection, key, now)
                     continue
                 await alarm_store.raise_alarm(

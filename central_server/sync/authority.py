@@ -136,7 +136,7 @@ def load_authority(folder: Path, now: dt.datetime) -> Authority:
     key_file, certificate_file = folder / "authority.key", folder / "authority.pem"
     try:
         if not key_file.exists() and not certificate_file.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key_pem, certificate_pem = make_authority(now)
             # The certificate first: one without a key is a broken folder, a key without one could be made anew over it.
             write_private(certificate_file, lambda: certificate_pem)

@@ -72,6 +72,9 @@ tls_version tlsv1.2
 require_certificate true
 use_identity_as_username true
 
+# A request and its answer are small and waited for.
+set_tcp_nodelay true
+
 # Rules are the largest answer, batches the largest request.
 max_packet_size {max(MAX_RULES_BYTES, MAX_REQUEST_BYTES) + _ROOM}
 # Messages expire with the wait for their answer; gateways keep what was not acknowledged.

@@ -49,6 +49,8 @@ def take(
         typer.echo(f"{found.batches} batches, {found.new} of them new with {found.records} records.")
         for reason in found.refused:
             typer.echo(f"central: {reason}", err=True)
+        if (more := found.reasons.total() - len(found.refused)) > 0:
+            typer.echo(f"central: {more} more were refused; the audit counts them by reason.", err=True)
     if found.refused:
         raise typer.Exit(NO)
 

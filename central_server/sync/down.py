@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientError, WSMsgType, web
-from sqlalchemy import select
+from aiohttp import ClientError, WSCloseCode, WSMsgType, web
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from central_server.clock import now_ms
 from central_server.db import Database
+from central_server.errors import BadRequest, CentralError, TooLarge
 from central_server.schema import certificate, gateway
 from central_server.sync.store import GatewayRow
 from protocols.down import (
@@ -39,6 +40,7 @@ _GOING_AWAY = 1001
 SECRET = "secret:"  # noqa: S105 - how a proof by secret begins
 
 Handler = Callable[[GatewayRow, Mapping[str, Any]], Awaitable[None]]
+Refused = Callable[[CentralError], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +51,7 @@ class _Link:
     proof: str
     socket: web.WebSocketResponse
     transport: asyncio.Transport | None
+    refused: Refused
     queue: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
     code: int = _GOING_AWAY
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,12 +101,14 @@ class Down:
         for link in self._links.values():
             link.close(_GOING_AWAY)
 
-    async def serve(self, request: web.Request, known: GatewayRow, proof: str) -> web.WebSocketResponse:
-        """Keep one gateway's link until it ends."""
+    async def serve(
+        self, request: web.Request, known: GatewayRow, proof: str, refused: Refused
+    ) -> web.WebSocketResponse:
+        """Keep one gateway's link until it ends; ``refused`` is told of what comes up and is no message."""
         socket = web.WebSocketResponse(timeout=_CLOSE_S, max_msg_size=MAX_UP_BYTES, compress=False)
         await socket.prepare(request)
         transport = request.transport
-        link = _Link(known, proof, socket, transport)
+        link = _Link(known, proof, socket, transport, refused)
         before = self._links.get(known.id)
         if before is not None:
             before.close(CLOSE_REPLACED)
@@ -136,13 +141,14 @@ class Down:
                 log.exception("looking for gateways that were shut out failed")
 
     async def look(self) -> None:
-        """Close the links of gateways that were revoked, or whose certificate or secret was."""
+        """Close the links of gateways that were revoked, or whose certificate or secret was, or has ended."""
         links = dict(self._links)
         if not links:
             return
         own = gateway.c
         lost_certificate = select(certificate.c.gateway_id, certificate.c.serial).where(
-            certificate.c.revoked_at.is_not(None), certificate.c.gateway_id.in_(links)
+            or_(certificate.c.revoked_at.is_not(None), certificate.c.expires_at <= now_ms()),
+            certificate.c.gateway_id.in_(links),
         )
         others = select(own.id, own.revoked_at, own.secret_hash).where(own.id.in_(links))
         async with self._db.read() as connection:
@@ -180,11 +186,17 @@ class Down:
         while True:
             message = await link.socket.receive(timeout=self._silent_s)
             if message.type is not WSMsgType.TEXT:
+                if getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG:
+                    text = "A message up has at most {limit} bytes. The connection was ended."
+                    await link.refused(TooLarge("down_too_large", text, limit=MAX_UP_BYTES))
+                elif message.type is WSMsgType.BINARY:
+                    await link.refused(BadRequest("down_broken", "A message up is text. The connection was ended."))
                 return
             try:
                 told = read_message(message.data)
             except ProtocolError as error:
-                log.warning("gateway %s: %s", link.gateway.edge_id, error.detail)
+                text = "The message cannot be read: {detail}. Nothing was done."
+                await link.refused(BadRequest("down_broken", text, detail=error.detail))
                 continue
             if told["type"] == "beat":
                 answer = {"type": "beat", "at": told.get("at"), "server_time": now_ms()}

@@ -4,22 +4,25 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server import audit
 from central_server.db import Database
-from central_server.errors import BadRequest, Forbidden, NotFound, NotSignedIn
+from central_server.errors import BadRequest, Forbidden, NotFound, NotSignedIn, TooMany
 from central_server.rbac import system
-from central_server.schema import certificate, enrolment, gateway
+from central_server.schema import certificate, enrolment, gateway, gateway_key
 from central_server.sync.authority import Authority, Issued
-from central_server.sync.store import GatewayRow, find_gateway, pin_sign_key
+from central_server.sync.store import GatewayRow, find_gateway, let_in, pin_sign_key
 from protocols.enrolment import NAME, code_hash, make_code, read_code
 from protocols.errors import ProtocolError
 
 CODE_MS = 15 * 60 * 1000
+RENEWALS_A_DAY = 30  # a gateway asks once an hour at most, and only while it has none that is new
+_DAY_MS = 86_400_000
 _LONGEST_REQUEST = 4096
 _SIGN_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -60,18 +63,20 @@ async def enrol(db: Database, authority: Authority, told: Any, now: int, peer: s
     except ProtocolError as error:
         raise BadRequest("enrol_code_form", "The code cannot be read: {detail}.", detail=error.detail) from None
     request_hash = hashlib.sha256(f"{request}\n{sign_key}".encode()).hexdigest()
+    own = enrolment.c
+    is_good = and_(
+        own.code_hash == hashed,
+        own.expires_at > now,
+        or_(own.request_hash.is_(None), own.request_hash == request_hash),
+    )
+    refusal = Forbidden("enrol_code", "The code is not good any more. Make another with 'central edge invite'.")
+    async with db.read() as connection:  # strangers who guess must not keep the one writer from its work
+        if (await connection.execute(select(own.gateway_id).where(is_good))).first() is None:
+            raise refusal
     async with db.write() as connection:
-        used = await connection.execute(
-            update(enrolment)
-            .where(
-                enrolment.c.code_hash == hashed,
-                enrolment.c.expires_at > now,
-                or_(enrolment.c.request_hash.is_(None), enrolment.c.request_hash == request_hash),
-            )
-            .values(request_hash=request_hash)
-        )
+        used = await connection.execute(update(enrolment).where(is_good).values(request_hash=request_hash))
         if used.rowcount != 1:
-            raise Forbidden("enrol_code", "The code is not good any more. Make another with 'central edge invite'.")
+            raise refusal
         query = select(gateway.c.id, gateway.c.edge_id).join(enrolment).where(enrolment.c.code_hash == hashed)
         gateway_id, edge_id = (await connection.execute(query)).one()
         issued = authority.for_gateway(request, edge_id, _instant(now))
@@ -89,9 +94,19 @@ async def enrol(db: Database, authority: Authority, told: Any, now: int, peer: s
 
 
 async def renew(db: Database, authority: Authority, known: GatewayRow, told: Any, now: int) -> str:
-    """Give a gateway that is let in its next certificate; the one it has stays good beside it."""
+    """Give a gateway that is let in its next certificate; the one it has stays good beside it.
+
+    Raises: BadRequest; NotSignedIn where it was shut out since it called; TooMany, so that no gateway fills the disk.
+    """
     issued = authority.for_gateway(_text(told, "request"), known.edge_id, _instant(now))
     async with db.write() as connection:
+        if (await connection.execute(select(gateway.c.id).where(*let_in(known)))).first() is None:
+            raise shut_out(known.edge_id)
+        own = certificate.c
+        today = select(func.count()).where(own.gateway_id == known.id, own.issued_at > now - _DAY_MS)
+        if (await connection.execute(today)).scalar_one() >= RENEWALS_A_DAY:
+            text = "This gateway was given {most} certificates within a day. Try again in an hour."
+            raise TooMany("enrol_often", text, 3600, most=RENEWALS_A_DAY)
         await _keep(connection, known.id, issued, now)
         await audit.note(
             connection, system("gateway"), "gateways.renew", f"gateway:{known.edge_id}", serial=issued.serial
@@ -99,8 +114,10 @@ async def renew(db: Database, authority: Authority, known: GatewayRow, told: Any
     return issued.pem
 
 
-async def authenticate(db: Database, peer_certificate: Mapping[str, Any]) -> GatewayRow:
+async def authenticate(db: Database, peer_certificate: Mapping[str, Any], now: int) -> GatewayRow:
     """Find the gateway of a certificate that TLS has verified; the database has the last word.
+
+    The key that the gateway signed with last stays in force while it is invited anew.
 
     Raises: NotSignedIn.
     """
@@ -109,16 +126,26 @@ async def authenticate(db: Database, peer_certificate: Mapping[str, Any]) -> Gat
     serial = serial_of(peer_certificate)
     async with db.read() as connection:
         found = await find_gateway(connection, edge_id)
-        query = select(certificate.c.gateway_id).where(
+        query = select(certificate.c.gateway_id, certificate.c.expires_at).where(
             certificate.c.serial == serial, certificate.c.revoked_at.is_(None)
         )
-        owner = (await connection.execute(query)).scalar_one_or_none()
-    if found is None or found.is_revoked or owner != found.id:
-        raise NotSignedIn(
-            "sync_revoked",
-            "This gateway's certificate is not good any more. Enrol it anew: 'central edge invite', then 'edge enroll'.",
-        )
+        owner, expires_at = (await connection.execute(query)).one_or_none() or (None, 0)
+        if found is None or found.is_revoked or owner != found.id:
+            raise shut_out(edge_id)
+        if expires_at <= now:  # TLS looks at it once, and a connection may live longer
+            text = "This gateway's certificate has ended. Enrol it anew: 'central edge invite', then 'edge enroll'."
+            raise NotSignedIn("sync_ended", text, edge_id=edge_id)
+        if found.sign_key is None:
+            own = gateway_key.c
+            newest = select(own.sign_key).where(own.gateway_id == found.id).order_by(own.since.desc()).limit(1)
+            found = replace(found, sign_key=(await connection.execute(newest)).scalar_one_or_none())
     return found
+
+
+def shut_out(edge_id: str) -> NotSignedIn:
+    """Make the refusal of a gateway that is not let in any more."""
+    text = "This gateway's certificate is not good any more. Enrol it anew: 'central edge invite', then 'edge enroll'."
+    return NotSignedIn("sync_revoked", text, edge_id=edge_id)
 
 
 def serial_of(peer_certificate: Mapping[str, Any]) -> str:
@@ -127,10 +154,11 @@ def serial_of(peer_certificate: Mapping[str, Any]) -> str:
 
 
 async def revoke_certificates(connection: AsyncConnection, edge_id: str, now: int) -> None:
-    """Make every certificate of a gateway void."""
+    """Make every certificate of a gateway void, and the code by which it could have another."""
     found = await find_gateway(connection, edge_id)
     if found is not None:
         await _revoke_certificates(connection, found.id, now)
+        await connection.execute(delete(enrolment).where(enrolment.c.gateway_id == found.id))
 
 
 async def _revoke_certificates(connection: AsyncConnection, gateway_id: int, now: int) -> None:

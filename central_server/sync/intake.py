@@ -9,11 +9,12 @@ the rest                                    Taken     what is above the mark cou
 Series travel by number; the names of new ones come with the batch (``learn``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from protocols.errors import ProtocolError
-from protocols.sync import Header, Series, decode_batch
+from protocols.sync import Header, Record, Series, decode_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +96,32 @@ def learn(header: Header, have: int, again: Sequence[Series]) -> Unnamed | Renam
     return Learnt(have, header.names[len(told) :])
 
 
-def contradicts(header: Header, body: bytes, logged: list[tuple[int, str, bytes]], names: Mapping[int, Series]) -> bool:
+def numbered(body: bytes, names: Mapping[int, Series]) -> dict[int, Record]:
+    """Give a batch's records by their numbers; none of one that cannot be read: it is set aside when it is expanded."""
+    try:
+        return dict(decode_batch(body, names).numbered())
+    except ProtocolError:
+        return {}
+
+
+class Logged(NamedTuple):
+    """A batch of the log; what counts of it begins at ``from_seq``."""
+
+    from_seq: int
+    last_seq: int
+    digest: str
+    body: bytes
+
+
+def contradicts(mine: Mapping[int, Record], logged: Iterable[Logged], names: Mapping[int, Series]) -> bool:
     """Tell whether what is logged under some of a batch's numbers is something else.
 
     A gateway that did not hear an acknowledgement sends the same records, perhaps in another cut, or
     fewer of them where it has thinned them out since. Other records under the same numbers are another
     box's: a copy of this gateway's disk.
-
-    Shape: ``logged`` are first number that counts, digest and bytes; ``names`` is the store's dictionary.
     """
-    if any(digest == header.digest for _, digest, _ in logged):
-        return False
-    try:
-        mine = dict(decode_batch(body, names).numbered())
-    except ProtocolError:
-        return False  # what cannot be read is set aside when it is expanded
-    for from_seq, _, other in logged:
-        try:
-            theirs = decode_batch(other, names)
-        except ProtocolError:
-            continue
-        if any(seq >= from_seq and mine.get(seq, record) != record for seq, record in theirs.numbered()):
-            return True
-    return False
+    return any(
+        seq >= each.from_seq and mine.get(seq, record) != record
+        for each in logged
+        for seq, record in numbered(each.body, names).items()
+    )

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import random
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -21,12 +22,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from sqlalchemy.exc import SQLAlchemyError
 
+from central_server.clock import now_ms
 from central_server.errors import BadRequest, Busy, CentralError, Forbidden, NotSignedIn, TooLarge
-from central_server.sync import store, views
+from central_server.sync import enrolment, store, views
+from central_server.sync.fresh import Fresh
 from central_server.sync.store import GatewayRow
 from central_server.web import DB
 from protocols.mqtt import (
     ANSWERS,
+    AT,
     CENTRE,
     HAVE,
     KINDS,
@@ -46,6 +50,7 @@ log = logging.getLogger("central.mqtt")
 
 GROUP = "ingest"
 PORT, PORT_TLS = 1883, 8883
+_PEER = "the broker"
 _AT_ONCE = 8  # requests that the broker may hand over before the first of them is acknowledged
 _ANSWER_EXPIRES_S = 60
 _KEEPALIVE_S = 30
@@ -82,6 +87,7 @@ class Ingester:
         self._port = parts.port or (PORT_TLS if parts.scheme == "mqtts" else PORT)
         self._tls = tls
         self._sign = sign
+        self._fresh = Fresh()
         self._said = ""
         self.is_listening = False
 
@@ -113,6 +119,7 @@ class Ingester:
             clean_start=True,
             properties=properties,
             keepalive=_KEEPALIVE_S,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             tls_context=await asyncio.to_thread(self._tls),
         )
         async with client:
@@ -134,7 +141,9 @@ class Ingester:
             edge_id, kind = found
             request = Message(message.topic.value, number, body, said)
             status, answer, retry_after = await self.answer(edge_id, kind, request, signature)
-            fields = {STATUS: str(status)} | ({} if retry_after is None else {RETRY_AFTER: str(retry_after)})
+            fields = {STATUS: str(status), AT: str(now_ms())} | (
+                {} if retry_after is None else {RETRY_AFTER: str(retry_after)}
+            )
             await self._publish(client, Message(topic_of(edge_id, ANSWERS), number, answer, fields))
         client.let_go(message)
 
@@ -142,14 +151,18 @@ class Ingester:
         """Do what a request asks; give status, body and after how many seconds to come again."""
         gateway = None
         try:
-            gateway = await self._find(edge_id)
-            if not request.is_signed_by(gateway.sign_key or "", signature):
+            found = await self._find(edge_id)
+            if not request.is_signed_by(found.sign_key or "", signature):
                 text = "The request is not signed with the key of gateway '{edge_id}'. If it was exchanged, invite it again."
                 raise Forbidden("sync_bad_signature", text, edge_id=edge_id)
+            gateway = found
+            if gateway.is_revoked:
+                raise enrolment.shut_out(edge_id)
+            self._fresh.check(kind, request)
             status, body = await self._work(gateway, kind, request)
             return status, body, None
         except CentralError as error:
-            await self._note(error, gateway, request.topic)
+            await self._app[views.REFUSALS].note(error, gateway, _PEER, request.topic)
             return error.status, _error_body(error), error.retry_after_s
         except (SQLAlchemyError, OSError) as error:
             log.error("a request of %s cannot be worked on: %s", edge_id, error)
@@ -160,14 +173,12 @@ class Ingester:
             return _CENTRAL_FAILED.status, _error_body(_CENTRAL_FAILED), None
 
     async def _find(self, edge_id: str) -> GatewayRow:
-        """Find the gateway of a topic, which the broker binds to its certificate. Raises: NotSignedIn."""
+        """Find the gateway of a topic. Raises: NotSignedIn."""
         async with self._app[DB].read() as connection:
             found = await store.find_gateway(connection, edge_id)
-        if found is None or found.is_revoked or found.sign_key is None:
-            raise NotSignedIn(
-                "sync_revoked",
-                "This gateway's certificate is not good any more. Enrol it anew: 'central edge invite', then 'edge enroll'.",
-            )
+        if found is None or found.sign_key is None:
+            text = "Gateway '{edge_id}' is not let in here. Enrol it: 'central edge invite', then 'edge enroll'."
+            raise NotSignedIn("sync_unknown_gateway", text, edge_id=edge_id)
         return found
 
     async def _work(self, gateway: GatewayRow, kind: str, request: Message) -> tuple[int, bytes]:
@@ -177,7 +188,7 @@ class Ingester:
         match kind:
             case "batches":
                 with app[views.GATE].place(gateway.id, views.lane_said(request.fields.get(LANE, ""))):
-                    return _json(await views.take_batch(app, gateway, body))
+                    return _json(await views.take_batch(app, gateway, body, _PEER, request.topic))
             case "live":
                 return _json(await views.take_live(app, gateway, body))
             case "status":
@@ -189,12 +200,6 @@ class Ingester:
             case "renew":
                 return _json(await views.take_renewal(app, gateway, body))
         raise BadRequest("sync_no_such_request", "There is no request of this kind.")
-
-    async def _note(self, error: CentralError, gateway: GatewayRow | None, topic: str) -> None:
-        try:
-            await self._app[views.REFUSALS].note(error, gateway, topic)
-        except SQLAlchemyError:
-            log.exception("a refusal could not be written into the audit")
 
     async def _publish(self, client: "_Client", answer: Message) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]

@@ -2,14 +2,15 @@
 
 A box that is refused tries again every minute or oftener, and who means harm as often as the line takes.
 So the same refusal is written down at once and from then on with how often it came: after a minute, and
-while it goes on after twice as long each time, up to an hour. Who has proved no name gets few entries of
+while it goes on after twice as long each time, up to an hour. What befalls honest gateways too, where answers
+are lost, is told once a day. Who has proved no name gets few entries of
 their own, however many addresses they come from; the rest are counted in one.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,10 +28,14 @@ log = logging.getLogger("central.refusals")
 
 COPIED = "gateway_copied"
 _REFUSALS = (BadRequest, Conflict, Forbidden, NotSignedIn, TooLarge, TooMany)
-# A gateway that goes back to where the centre stands has done nothing wrong, nor one that hears the time first.
-_USUAL = frozenset({"sync_gap", "sync_names", "sync_stale"})
+_STEPS = frozenset({"sync_names", "sync_stale"})  # of the protocol: what is missing is told and sent
+# What an honest gateway does as well where an answer was lost on its way: told once a day.
+REPEATED = "sync_repeated"
+_USUAL = frozenset({"sync_gap", REPEATED})
 _COPIES = frozenset({"sync_fork", "sync_fenced"})
-_AGAIN_S, _LONGEST_S = 60.0, 3600.0
+# Refused by a certificate that TLS has verified: the name in it is proved, though nobody is let in by it.
+_BY_NAME = frozenset({"sync_revoked", "sync_ended"})
+_AGAIN_S, _LONGEST_S, _USUAL_S = 60.0, 3600.0, 86_400.0
 _STRANGERS, _STRANGER_EVERY_S = 20.0, 300.0  # entries of strangers at once, and one more after each while
 _LOOK_S = 30.0
 
@@ -52,8 +57,8 @@ class _Tally:
 
     __slots__ = ("again_s", "at", "times")
 
-    def __init__(self, at: float) -> None:
-        self.at, self.again_s, self.times = at, _AGAIN_S, 0
+    def __init__(self, at: float, again_s: float) -> None:
+        self.at, self.again_s, self.times = at, again_s, 0
 
 
 class Tallies:
@@ -72,7 +77,7 @@ class Tallies:
         if (tally := self._known.get(found)) is not None:
             tally.times += 1
             return False
-        self._known[found] = _Tally(now)
+        self._known[found] = _Tally(now, _USUAL_S if found.reason in _USUAL else _AGAIN_S)
         return True
 
     def due(self, now: float) -> list[tuple[Refused, int]]:
@@ -83,7 +88,7 @@ class Tallies:
                 continue
             if tally.times:
                 found.append((key, tally.times))
-                tally.at, tally.times, tally.again_s = now, 0, min(2 * tally.again_s, _LONGEST_S)
+                tally.at, tally.times, tally.again_s = now, 0, max(tally.again_s, min(2 * tally.again_s, _LONGEST_S))
             elif now - tally.at >= 2 * tally.again_s:
                 del self._known[key]
         return found
@@ -104,24 +109,28 @@ class Refusals:
         self._db = db
         self._monotonic = monotonic
         self._tallies = Tallies()
+        self._copied: dict[str, GatewayRow] = {}
 
     async def note(self, error: CentralError, gateway: GatewayRow | None, peer: str, what: str) -> None:
         """Write a refusal down; a copied gateway raises an alarm until somebody has seen to it.
 
         Shape: ``gateway`` is who has proved to be calling, ``what`` is what was asked for.
         """
-        if not isinstance(error, _REFUSALS) or error.key in _USUAL:
+        if not isinstance(error, _REFUSALS) or error.key in _STEPS:
             return
-        found = Refused(gateway.edge_id if gateway else "", peer, what, error.key)
-        if not self._tallies.add(found, self._monotonic()):
-            return
-        try:
-            async with self._db.write() as connection:
-                await _write(connection, found, 1)
-                if gateway is not None and error.key in _COPIES:
-                    await _raise(connection, gateway, error)
-        except (SQLAlchemyError, OSError):  # the refusal stands, whether or not the disk takes a note of it
-            log.exception("a refusal could not be written into the audit: %s", found)
+        named = str(error.fields.get("edge_id", "")) if error.key in _BY_NAME else ""
+        found = Refused(gateway.edge_id if gateway else named, peer, what, error.key)
+        if gateway is not None and error.key in _COPIES:
+            self._copied[gateway.edge_id] = gateway
+        await self._count(found)
+
+    async def repeated(self, gateway: GatewayRow, peer: str, what: str) -> None:
+        """Note a batch that came again and was not counted again."""
+        await self._count(Refused(gateway.edge_id, peer, what, REPEATED))
+
+    async def _count(self, found: Refused) -> None:
+        if self._tallies.add(found, self._monotonic()):
+            await self._tell([(found, 1)])
 
     async def run(self) -> None:
         """Write down what came again until cancelled."""
@@ -131,13 +140,18 @@ class Refusals:
 
     async def tell(self) -> None:
         """Write down what came again, and how often."""
+        if found := self._tallies.due(self._monotonic()):
+            await self._tell(found)
+
+    async def _tell(self, found: Iterable[tuple[Refused, int]]) -> None:
         try:
-            if found := self._tallies.due(self._monotonic()):
-                async with self._db.write() as connection:
-                    for refused, times in found:
-                        await _write(connection, refused, times)
-        except (SQLAlchemyError, OSError):
-            log.exception("refusals could not be written into the audit")
+            async with self._db.write() as connection:
+                for refused, times in found:
+                    await _write(connection, refused, times)
+                    if refused.reason in _COPIES:
+                        await _raise(connection, self._copied[refused.who], refused.reason)
+        except (SQLAlchemyError, OSError):  # the refusal stands, whether or not the disk takes a note of it
+            log.exception("refusals could not be written into the audit: %s", found)
 
 
 async def _write(connection: AsyncConnection, found: Refused, times: int) -> None:
@@ -146,7 +160,7 @@ async def _write(connection: AsyncConnection, found: Refused, times: int) -> Non
     await audit.note(connection, system("gateway"), "gateways.refused", subject, outcome="denied", **detail)
 
 
-async def _raise(connection: AsyncConnection, gateway: GatewayRow, error: CentralError) -> None:
+async def _raise(connection: AsyncConnection, gateway: GatewayRow, reason: str) -> None:
     if await alarm_store.open_of(connection, gateway.id, COPIED) is not None:
         return
     now = now_ms()
@@ -158,5 +172,5 @@ async def _raise(connection: AsyncConnection, gateway: GatewayRow, error: Centra
         condition=COPIED,
         priority=1,
         raised_at=now,
-        detail={"reason": error.key},
+        detail={"reason": reason},
     )

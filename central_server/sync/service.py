@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import logging
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -14,6 +15,7 @@ from central_server.clock import now_ms
 from central_server.db import Database
 from central_server.errors import BadRequest, Busy, Conflict, Forbidden, NotSignedIn
 from central_server.sync import intake, store
+from central_server.sync.enrolment import shut_out
 from central_server.sync.names import FORK, learn_names, names_of
 from protocols.errors import ProtocolError
 from protocols.sync import Header, batch_header, is_edge_id
@@ -21,6 +23,7 @@ from protocols.sync import Header, batch_header, is_edge_id
 log = logging.getLogger("central.sync")
 
 _SCHEME = "Gateway "
+_AT_ONCE = 16  # batches of the log in memory, beside one that comes again
 _SIGN_KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -126,7 +129,9 @@ async def _store(
     connection: AsyncConnection, gateway: store.GatewayRow, header: Header, body: bytes, *, is_compared: bool
 ) -> Taken | None:
     """Store a batch; None, and nothing done, where some of it is here already and was not compared with it."""
-    lane = await store.lane_of(connection, gateway.id, header)
+    lane = await store.lane_of(connection, gateway, header)
+    if not lane.is_let_in:  # since it called
+        raise shut_out(gateway.edge_id)
     mark = lane.mark or 0
     if header.first_seq <= mark and not is_compared:
         return None
@@ -155,12 +160,24 @@ async def _store(
 
 
 async def _check_overlap(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> None:
-    """Compare what is here already with what comes again under the same numbers. Raises: Conflict."""
+    """Compare what is here already with what comes again under the same numbers.
+
+    A few batches at a time, and only where the new one has records: its first and last number may be far apart.
+
+    Raises: Conflict.
+    """
     async with db.read() as connection:
-        logged = await store.logged_beside(connection, gateway.id, header)
-        names = await names_of(connection, gateway.id, header.epoch) if logged else {}
-    if not logged:
-        return
-    is_fork = await asyncio.to_thread(intake.contradicts, header, body, logged, names)
-    if is_fork:
-        raise Conflict("sync_fork", FORK, edge_id=gateway.edge_id, first=header.first_seq)
+        names = await names_of(connection, gateway.id, header.epoch)
+    mine = await asyncio.to_thread(intake.numbered, body, names)
+    seqs, place = sorted(mine), 0
+    while place < len(seqs):
+        async with db.read() as connection:
+            logged = await store.logged_from(connection, gateway.id, header, seqs[place], _AT_ONCE)
+        if not logged or any(each.digest == header.digest for each in logged):
+            return
+        is_fork = await asyncio.to_thread(intake.contradicts, mine, logged, names)
+        if is_fork:
+            raise Conflict("sync_fork", FORK, edge_id=gateway.edge_id, first=header.first_seq)
+        if len(logged) < _AT_ONCE:
+            return
+        place = max(place + 1, bisect_right(seqs, logged[-1].last_seq))

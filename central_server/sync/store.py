@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.schema import batch, gateway, gateway_epoch, gateway_key, gateway_series, lane_mark
+from central_server.sync.intake import Logged
 from protocols.sync import Header
 
 
@@ -58,18 +59,20 @@ class LaneRow(NamedTuple):
     """What is known of the lane and the store of a batch.
 
     Shape: ``mark`` is the highest number stored, None where there is none; ``newest_epoch`` is that of the
-    store which the gateway has begun last; ``names`` is up to which number the store's series are known.
+    store which the gateway has begun last; ``names`` is up to which number the store's series are known;
+    ``is_let_in`` is whether the gateway still is what it was known to be when it called.
     """
 
     mark: int | None
     newest_epoch: int | None
     is_known_epoch: bool
     names: int
+    is_let_in: bool
 
 
-async def lane_of(connection: AsyncConnection, gateway_id: int, header: Header) -> LaneRow:
+async def lane_of(connection: AsyncConnection, known: GatewayRow, header: Header) -> LaneRow:
     """Read all that decides on a batch, in one question: it is asked for each."""
-    epochs, names = gateway_epoch.c, gateway_series.c
+    epochs, names, gateway_id = gateway_epoch.c, gateway_series.c, known.id
     of_gateway = select(epochs.epoch).where(epochs.gateway_id == gateway_id)
     query = select(
         select(lane_mark.c.high_seq).where(*_lane(gateway_id, header)).scalar_subquery(),
@@ -78,9 +81,23 @@ async def lane_of(connection: AsyncConnection, gateway_id: int, header: Header) 
         select(func.max(names.number))
         .where(names.gateway_id == gateway_id, names.epoch == str(header.epoch))
         .scalar_subquery(),
+        select(gateway.c.id).where(*let_in(known)).exists(),
     )
-    mark, newest, is_known, known = (await connection.execute(query)).one()
-    return LaneRow(mark, None if newest is None else int(newest), bool(is_known), known or 0)
+    mark, newest, is_known, most, is_let_in = (await connection.execute(query)).one()
+    return LaneRow(mark, None if newest is None else int(newest), bool(is_known), most or 0, bool(is_let_in))
+
+
+def let_in(known: GatewayRow) -> tuple[Any, ...]:
+    """Give what holds of a gateway's row while it is let in as it was known: not shut out, no other box in its place."""
+    own = gateway.c
+    return own.id == known.id, own.revoked_at.is_(None), own.sign_key.is_(None) | (own.sign_key == known.sign_key)
+
+
+async def newest_epochs(connection: AsyncConnection) -> dict[int, int]:
+    """Give the epoch of the store that each gateway has begun last."""
+    own = gateway_epoch.c
+    rows = await connection.execute(select(own.gateway_id, own.epoch).order_by(own.since, own.epoch))
+    return {gateway_id: int(epoch) for gateway_id, epoch in rows}
 
 
 async def add_epoch(connection: AsyncConnection, gateway_id: int, epoch: int, since: int) -> None:
@@ -93,15 +110,19 @@ async def head_of(connection: AsyncConnection, gateway_id: int, header: Header) 
     return str((await connection.execute(query)).scalar_one_or_none() or "")
 
 
-async def logged_beside(connection: AsyncConnection, gateway_id: int, header: Header) -> list[tuple[int, str, bytes]]:
-    """Give what of the log has records in common with a batch: first number that counts, digest and bytes."""
+async def logged_from(
+    connection: AsyncConnection, gateway_id: int, header: Header, seq: int, most: int
+) -> list[Logged]:
+    """Give what of a lane's log holds a number and what follows it, up to a batch's end."""
     own = batch.c
+    holds = select(func.max(own.from_seq)).where(*_logged(gateway_id, header), own.from_seq <= seq).scalar_subquery()
     query = (
-        select(own.from_seq, own.digest, own.body)
-        .where(*_logged(gateway_id, header), own.from_seq <= header.last_seq, own.last_seq >= header.first_seq)
+        select(own.from_seq, own.last_seq, own.digest, own.body)
+        .where(*_logged(gateway_id, header), own.from_seq >= func.coalesce(holds, 0), own.from_seq <= header.last_seq)
         .order_by(own.from_seq)
+        .limit(most)
     )
-    return [(row[0], row[1], bytes(row[2])) for row in await connection.execute(query)]
+    return [Logged(row[0], row[1], row[2], bytes(row[3])) for row in await connection.execute(query)]
 
 
 async def move_mark(connection: AsyncConnection, gateway_id: int, header: Header, before: int | None) -> bool:

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from central_server.access import rules
 from central_server.clock import now_ms
 from central_server.configs.views import CONFIGS
+from central_server.crypto import vault_of
 from central_server.devices import service as devices
 from central_server.errors import BadRequest, CentralError, Forbidden, NotSignedIn, TooLarge
 from central_server.sync import enrolment, service
@@ -22,7 +25,7 @@ from central_server.sync.snapshots import Snapshots
 from central_server.sync.store import GatewayRow
 from central_server.telemetry.expansion import Expander
 from central_server.web import DB, HUB, Handler, Policy, Route, is_local
-from protocols.access import PATH_RULES
+from protocols.access import PATH_RULES, rules_digest, sign_rules
 from protocols.config_offer import PATH_CONFIG
 from protocols.down import PATH_DOWN
 from protocols.enrolment import PATH_AUTHORITY, PATH_ENROL, PATH_RENEW
@@ -40,6 +43,7 @@ CALLER = web.RequestKey("CALLER", GatewayRow)
 MAX_STATUS_BYTES = 512 * 1024
 MAX_REQUEST_BYTES = 16 * 1024
 _BODY_TIMEOUT_S = 20
+_LOOK_AGAIN_S = 0.3
 _LANES = frozenset(str(int(lane)) for lane in Lane)
 
 
@@ -47,23 +51,26 @@ async def post_batch(request: web.Request) -> web.Response:
     """Store one batch; the answer is the acknowledgement."""
     gateway = await _gateway(request)
     with request.app[GATE].place(gateway.id, lane_said(request.headers.get(LANE_HEADER, ""))):
-        told = await take_batch(request.app, gateway, await _body(request, MAX_BATCH_BYTES))
+        gateway, body = await _caller_with(request, gateway, MAX_BATCH_BYTES)
+        told = await take_batch(request.app, gateway, body, request.remote or "", _what(request))
     return web.json_response(told)
 
 
-async def take_batch(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
+async def take_batch(app: web.Application, gateway: GatewayRow, body: bytes, peer: str, what: str) -> dict[str, Any]:
     """Store one batch; give the acknowledgement, by whatever way it goes back."""
     taken = await service.take_batch(app[DB], gateway, body)
     if taken.batch_id is not None:
         app[EXPANDER].wake()
+    else:
+        await app[REFUSALS].repeated(gateway, peer, what)
     terms = terms_for(await app[LAG].batches())
     return {"acked": taken.acked, "head": taken.head, "names": taken.names} | terms.as_json()
 
 
 async def post_live(request: web.Request) -> web.Response:
     """Show a gateway's newest values while its readings are behind; nothing of it is counted."""
-    gateway = await _gateway(request)
-    return web.json_response(await take_live(request.app, gateway, await _body(request, MAX_SNAPSHOT_BYTES)))
+    gateway, body = await _caller_with(request, await _gateway(request), MAX_SNAPSHOT_BYTES)
+    return web.json_response(await take_live(request.app, gateway, body))
 
 
 async def take_live(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
@@ -85,8 +92,8 @@ def lane_said(text: str) -> Lane | None:
 
 async def post_status(request: web.Request) -> web.Response:
     """Note what a gateway says of itself; it is shown and not kept as history."""
-    gateway = await _gateway(request)
-    return web.json_response(await take_status(request.app, gateway, await _body(request, MAX_STATUS_BYTES)))
+    gateway, body = await _caller_with(request, await _gateway(request), MAX_STATUS_BYTES)
+    return web.json_response(await take_status(request.app, gateway, body))
 
 
 async def take_status(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
@@ -123,7 +130,9 @@ async def rules_answer(app: web.Application, gateway: GatewayRow, have: str | No
     body = await rules.body_for(app[DB], gateway.id)
     if body is None:
         return 204, b""
-    return 200, (await rules.delta_for(app[DB], gateway.id, have, len(body)) if have else None) or body
+    told = (await rules.delta_for(app[DB], gateway.id, have, len(body)) if have else None) or body
+    key = Ed25519PrivateKey.from_private_bytes(vault_of(app[DB].engine.dialect).command_seed)
+    return 200, await asyncio.to_thread(sign_rules, told, rules_digest(body), key.sign)
 
 
 async def get_config(request: web.Request) -> web.Response:
@@ -155,8 +164,8 @@ async def post_enrol(request: web.Request) -> web.Response:
 
 async def post_renew(request: web.Request) -> web.Response:
     """Give a gateway its next certificate."""
-    gateway = await _gateway(request)
-    return web.json_response(await take_renewal(request.app, gateway, await _body(request, MAX_REQUEST_BYTES)))
+    gateway, body = await _caller_with(request, await _gateway(request), MAX_REQUEST_BYTES)
+    return web.json_response(await take_renewal(request.app, gateway, body))
 
 
 async def take_renewal(app: web.Application, gateway: GatewayRow, body: bytes) -> dict[str, Any]:
@@ -169,7 +178,11 @@ async def get_down(request: web.Request) -> web.WebSocketResponse:
     gateway = await _gateway(request)
     certificate = request.get_extra_info("peercert")
     proof = enrolment.serial_of(certificate) if certificate else SECRET + gateway.secret_hash
-    return await request.app[DOWN].serve(request, gateway, proof)
+
+    async def refused(error: CentralError) -> None:
+        await request.app[REFUSALS].note(error, gateway, request.remote or "", "message up")
+
+    return await request.app[DOWN].serve(request, gateway, proof, refused)
 
 
 def _json(body: bytes) -> Any:
@@ -187,7 +200,7 @@ async def _gateway(request: web.Request) -> GatewayRow:
             raise NotSignedIn(
                 "sync_no_certificate", "A gateway shows its certificate here. Enrol it: edge enroll URL CODE"
             )
-        request[CALLER] = known = await enrolment.authenticate(request.app[DB], certificate)
+        request[CALLER] = known = await enrolment.authenticate(request.app[DB], certificate, now_ms())
         return known
     if not is_local(request):
         raise Forbidden(
@@ -199,6 +212,13 @@ async def _gateway(request: web.Request) -> GatewayRow:
         request.app[DB], found, request.headers.get(SIGN_KEY_HEADER, "")
     )
     return known
+
+
+async def _caller_with(request: web.Request, known: GatewayRow, limit: int) -> tuple[GatewayRow, bytes]:
+    """Read a caller's body, and look again who calls where it was long on its way: they may have been shut out since."""
+    began = time.monotonic()
+    body = await _body(request, limit)
+    return (await _gateway(request) if time.monotonic() - began > _LOOK_AGAIN_S else known), body
 
 
 async def _body(request: web.Request, limit: int) -> bytes:
@@ -227,6 +247,10 @@ def set_up(app: web.Application) -> None:
     app[REFUSALS] = Refusals(app[DB])
 
 
+def _what(request: web.Request) -> str:
+    return f"{request.method} {request.path}"
+
+
 def _noted(handler: Handler) -> Handler:
     """Have what a handler refuses written into the audit."""
 
@@ -234,7 +258,7 @@ def _noted(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except CentralError as error:
-            await request.app[REFUSALS].note(error, request.get(CALLER), request.remote or "")
+            await request.app[REFUSALS].note(error, request.get(CALLER), request.remote or "", _what(request))
             raise
 
     return noting

@@ -13,6 +13,7 @@ from protocols.access import (
     Grant,
     Rules,
     Schedule,
+    Trust,
     Window,
     _canonical,
     decode_rules,
@@ -28,6 +29,7 @@ ANNA = Credential("1", 26, "b40288", valid_to=1_800_000_000_000, grants=(Grant(f
 RULES = Rules(
     "gw-1", 7, 1_790_000_000_000, "Asia/Shanghai", 86_400, (WEEK,), (ANNA,), (DoorRule("door-1"), DoorRule("door-2"))
 )
+CLASSED = replace(RULES, credentials=(replace(ANNA, trust="dates"),), trusts=(Trust("dates", 3600),))
 
 
 def test_rules_come_out_as_they_went_in_and_their_order_does_not_count() -> None:
@@ -37,6 +39,8 @@ def test_rules_come_out_as_they_went_in_and_their_order_does_not_count() -> None
     assert encode_rules(turned) == data
     assert json.loads(data)["hash"] == rules_hash(RULES)
     assert data == _canonical(json.loads(data))
+    assert decode_rules(encode_rules(CLASSED)) == CLASSED
+    assert b"trust" not in data, "a gateway from before there were classes reads rules without any"
 
 
 @settings(max_examples=300)
@@ -59,6 +63,8 @@ def test_noise_is_refused_and_never_a_fault_of_ours(data: bytes) -> None:
     ("wrong", "told"),
     [
         (replace(RULES, schedules=()), "names a schedule 'office' that is not there"),
+        (replace(CLASSED, trusts=()), "names a class 'dates' that is not there"),
+        (replace(RULES, trusts=(Trust("dates", -1),)), "fresh_for_s is not a whole number"),
         (replace(RULES, zone="Mars/Olympus"), "is not a time zone"),
         (replace(RULES, zone="../etc/passwd"), "is not a time zone"),
         (replace(RULES, version=0), "version is not a whole number"),

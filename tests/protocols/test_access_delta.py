@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.access import Credential, DoorRule, Grant, Rules, Schedule, Window, encode_rules, rules_hash
+from protocols.access import Credential, DoorRule, Grant, Rules, Schedule, Trust, Window, encode_rules, rules_hash
 from protocols.access_delta import apply_delta, decode_delta, delta_between, encode_delta, is_delta, merge
 from protocols.errors import ChecksumMismatch, ProtocolError
 
@@ -29,6 +29,7 @@ CREDENTIAL = st.builds(
     valid_to=TIMES,
     is_revoked=st.booleans(),
     grants=st.lists(GRANT, max_size=2).map(tuple),
+    trust=st.sampled_from([None, "dates"]),
 )
 DOOR = st.builds(DoorRule, IDS, st.integers(100, 103))
 RULES = st.builds(
@@ -41,6 +42,7 @@ RULES = st.builds(
     st.lists(SCHEDULE, min_size=1, max_size=1).map(tuple),
     st.lists(CREDENTIAL, max_size=4, unique_by=lambda it: it.id).map(tuple),
     st.lists(DOOR, max_size=3, unique_by=lambda it: it.code).map(tuple),
+    st.tuples(st.builds(Trust, st.just("dates"), st.integers(0, 2))),
 )
 
 

@@ -30,7 +30,9 @@ from protocols.sync import (
 
 ENERGY = Series("em-1", "energyImportTotal", "kWh")
 
-names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
+names = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+)
 instants = st.integers(-(2**53), 2**53)
 values = st.one_of(
     st.none(),

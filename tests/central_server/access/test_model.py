@@ -78,6 +78,31 @@ def test_a_grant_opens_its_doors_only_at_the_gateway_they_hang_on_and_within_its
     assert reason("2026-10-01T10:00", stay, grants=hours) == "outside_hours", "a holiday"
 
 
+@pytest.mark.parametrize(
+    ("basis", "hours", "silent_h", "said"),
+    [
+        (Basis.RESIDENCY, {}, 9_999, "granted"),
+        (Basis.DATES, {}, 168, "granted"),
+        (Basis.DATES, {}, 169, "stale_rules"),
+        (Basis.DATES, {Basis.DATES: 0}, 9_999, "granted"),
+        (Basis.RESIDENCY, {Basis.RESIDENCY: 2}, 3, "stale_rules"),
+    ],
+)
+def test_without_the_centre_residents_are_let_in_for_ever_and_others_for_a_week_unless_the_site_says_otherwise(
+    basis: Basis, hours: dict[Basis, int], silent_h: int, said: str
+) -> None:
+    site = SiteRules(
+        zone=ZONE,
+        doors=(Door(10, 1, "d-1"),),
+        groups={1: frozenset({10})},
+        cards=(card(basis=basis),),
+        stays={3: (Span(None, None),)},
+        fresh_h=hours,
+    )
+    book = open_book(decode_rules(encode_rules(build(site, 1, "gw-1", 1, 0))))
+    assert decide(CARD, "d-1", at("2026-11-23"), book, silent_s=3600 * silent_h).reason == said
+
+
 def test_a_revoked_card_says_so() -> None:
     assert reason("2026-06-01", Span("2020-01-01", None), is_revoked=True) == "revoked"
 

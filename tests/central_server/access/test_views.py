@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from central_server import auth
-from central_server.access import decisions, service
+from central_server.access import decisions, rules, service
 from central_server.access.entry import NewCard
 from central_server.clock import now_ms
 from central_server.rbac import Role
-from protocols.access import DECISION
+from protocols.access import DECISION, Trust, decode_rules
 from protocols.sync import Event, Lane
 from tests.central_server.access.conftest import MANAGER, House, furnish
 from tests.central_server.conftest import Centre, Gateway
@@ -120,6 +120,22 @@ async def test_doors_groups_and_hours_are_set_up_on_their_pages(centre: Centre, 
         assert said in text
     for path in (door, f"/doors/setup/groups/{home.group}", "/doors/setup/schedules/1", f"/doors/cards/{home.card}"):
         await manager.page(path)
+
+
+async def test_how_long_cards_open_without_the_centre_is_set_by_the_site_and_handed_down(
+    centre: Centre, home: House
+) -> None:
+    manager = await signed_in(centre, Role.MANAGER)
+    assert "168 小时" in await manager.page("/doors/setup")
+    path = "/doors/setup/trust/1"
+    assert 'value="168"' in await manager.page(path)
+    assert (await manager.post(path, ("residency", "0"), ("dates", "-1"))).status == 422
+    assert (await manager.post(path, ("residency", "0"), ("dates", "12"))).status == 303
+    body = await rules.body_for(centre.db, 1)
+    assert body is not None
+    assert decode_rules(body).trusts == (Trust("dates", 12 * 3600),)
+    far = Person(centre, await centre.signed_in("far", role=Role.MANAGER, site_id=home.people.hill))
+    assert (await far.post(path, ("residency", "0"), ("dates", "12"))).status == 404
 
 
 async def test_a_guard_looks_and_changes_nothing_and_another_site_is_not_there(centre: Centre, home: House) -> None:

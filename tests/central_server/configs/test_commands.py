@@ -26,6 +26,8 @@ def test_settings_are_pushed_and_listed(tmp_path: Path) -> None:
     file.write_text('[edge]\nid = "gw-1"\n')
     done = central(tmp_path, "edge", "config", "push", "gw-1", str(file), "--json")
     assert (done.exit_code, json.loads(done.stdout)["state"]) == (0, "offered")
+    told = central(tmp_path, "edge", "config", "list").stdout
+    assert "has not told what it runs; revision 1 of this centre waits for it" in told
     waited = central(tmp_path, "edge", "config", "push", "gw-1", str(file), "--wait", "1")
     assert (waited.exit_code, "Revision 2 is offered" in waited.stdout) == (1, True)
     listed = json.loads(central(tmp_path, "edge", "config", "history", "gw-1", "--json").stdout)["revisions"]

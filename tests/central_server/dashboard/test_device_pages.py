@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from central_server import schema
 from central_server.clock import now_ms
 from central_server.dashboard.device_pages import search
 
@@ -93,3 +94,20 @@ async def test_the_file_holds_every_reading_with_its_instant_and_no_formula(desk
     assert [row[4] for row in rows[1:]] == ["0.10", "1.10", "2.10", ""]
     assert rows[1][1] == "'=cmd()"
     assert rows[1][3].endswith("+08:00")
+
+
+async def test_a_wrong_clock_is_told_at_the_value_the_chart_and_the_gateway(desk: Any) -> None:
+    await three(desk)
+    now = now_ms()
+    span = {"gateway_id": 1, "boot": "b", "offset_ms": 1, "is_known": True}
+    await desk.add("clock_stretch", **span, shift_ms=7_200_000, first_at=now - 90_000, last_at=now - 30_000)
+    status = {"clock": {"ok": False, "state": "wrong", "shift_ms": -90_000}}
+    async with desk.db.write() as conn:
+        await conn.execute(schema.gateway.update().values(status=json.dumps(status)))
+    read_then, read_after = await desk.page("/devices/1"), await desk.page("/devices/2")
+    assert "time put right" in read_then
+    assert "time put right" not in read_after
+    for text in (read_then, read_after):
+        assert "clock was 2 h 0 min behind. The times shown are put right." in text
+        assert "clock 1 min ahead; times are put right" in text
+    assert "clock 1 min ahead; times are put right" in await desk.page("/")

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from central_server.alarms import service as alarms
 from central_server.clock import now_ms
@@ -142,6 +143,23 @@ async def test_a_silent_gateway_is_an_alarm_once_and_cleared_when_it_is_heard(db
     clock.now += 30_000
     await watch.look()
     assert (await alarms.list_alarms(db, is_active=False)).total == 2, "silent again is a new alarm"
+
+
+async def test_looking_for_silence_asks_as_little_for_many_gateways_as_for_one(db: Database, clock: Clock) -> None:
+    asked: list[str] = []
+
+    @event.listens_for(db.engine.sync_engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        asked.append(statement)
+
+    counts = []
+    for number in range(1, 4):
+        await invite(db, "lake", f"gw-{number}")
+        await note_status(db, number, f"gw-{number}", {"edge_id": f"gw-{number}", "devices": []})
+        asked.clear()
+        await GatewayWatch(db, Hub(), clock).look()
+        counts.append(len(asked))
+    assert counts[0] == counts[2] > 0, "every two seconds it keeps the gateways' own door waiting"
 
 
 async def test_fifteen_seconds_are_not_yet_silence(db: Database, clock: Clock) -> None:

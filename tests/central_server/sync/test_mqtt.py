@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
 from aiohttp import web
+from paho.mqtt.properties import Properties
 
 from central_server.app import build_door, new_ingester
 from central_server.clock import now_ms
@@ -27,6 +29,7 @@ from central_server.sync.broker import CONF, set_up_broker
 from central_server.sync.down import DOWN
 from central_server.sync.mqtt import Ingester
 from central_server.sync.proof import prove
+from central_server.sync.views import EXPANDER
 from edge_agent.certificate import Certificate
 from edge_agent.command_key import keep_command_key, load_command_key
 from edge_agent.identity import Signer, keep_certificate, load_identity, load_signer, pending_request, trusting
@@ -40,6 +43,7 @@ from protocols.mqtt import Message
 from protocols.record import Lane, Reading, Series
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Batch, encode_batch
 from tests.central_server.conftest import Centre
+from tests.central_server.hostile import Honest, fingerprint, hostile, refusals
 
 if shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
     pytest.skip("mosquitto is not installed: its tests are left out", allow_module_level=True)
@@ -254,9 +258,68 @@ async def test_a_gateway_speaks_for_itself_only_and_not_at_all_once_it_is_shut_o
             assert (await link.post(PATH_BATCHES, encode_batch(batch, load_signer(one).sign))).status == 401
     assert await house.centre.rows("batch") == []
     refused = await house.refused()
-    assert ("gateway:gw-2", "sync_bad_signature") in refused
+    assert ("gateway:unknown", "sync_bad_signature") in refused, "a topic is no proof of a name"
     assert ("gateway:gw-2", "sync_wrong_gateway") in refused
-    assert ("gateway:unknown", "sync_revoked") in refused
+    assert ("gateway:gw-1", "sync_revoked") in refused
+
+
+async def test_through_a_broker_nothing_hostile_has_an_effect_and_each_kind_stands_in_the_audit(house: House) -> None:
+    one, two = await house.enrolled("gw-1"), await house.enrolled("gw-2")
+    honest, db = Honest(load_signer(one).sign, load_signer(two).sign), house.centre.db
+    tls = Certificate(one, "gw-1", utc).tls()
+    async with house.listening(1):
+        link = Recording(house.broker.url, "gw-1", tls, load_signer(one), str(load_command_key(one)), 10.0)
+        for body in honest.batches:
+            assert (await link.post(PATH_BATCHES, body)).status == 200
+        assert (await link.post(PATH_STATUS, b'{"edge_id":"gw-1"}')).status == 200
+        house.centre.app[EXPANDER].wake()
+        await until_expanded(house.centre)
+        before = await fingerprint(db)
+        # Whoever holds the broker says again what the gateway has said and signed, word for word.
+        for message, signature in [each for each in link.sent if each[0].topic.endswith("/status")]:
+            assert link._client is not None
+            await link._client.publish(
+                message.topic, message.body, qos=1, properties=link._properties(message, signature)
+            )
+        async with asyncio.timeout(5):
+            while ("gw-1", "sync_replayed", 1) not in await refusals(db):
+                await asyncio.sleep(0.01)
+        assert await fingerprint(db) == before
+        for each in hostile(honest):
+            reply = await link.post(PATH_BATCHES, each.body)
+            key = json.loads(reply.body).get("error", {}).get("key")
+            assert (reply.status, key) == (each.status, each.key), each.name
+        assert await fingerprint(db) == before
+        revoking = asyncio.create_task(revoke(db, "gw-1"))
+        async with asyncio.timeout(1):
+            while (await link.post(PATH_STATUS, b'{"edge_id":"gw-1"}')).status != 401:
+                pass
+        await revoking
+        await link.close()
+    told = [(who, reason) for who, reason, times in await refusals(db) if times == 1]
+    assert len(told) == len(set(told)), "each kind once"
+    assert {reason for who, reason in told if who == "gw-1"} >= {
+        *(each.key or "sync_repeated" for each in hostile(honest)),
+        "sync_revoked",
+    }
+
+
+class Recording(MqttLink):
+    """Keeps every message that it has sent, with its signature, as a broker could."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sent: list[tuple[Message, bytes]] = []
+
+    def _properties(self, message: Message, signature: bytes) -> Properties:
+        self.sent.append((message, signature))
+        return super()._properties(message, signature)
+
+
+async def until_expanded(centre: Centre) -> None:
+    async with asyncio.timeout(10):
+        while any(row.expanded_at is None for row in await centre.rows("batch")):
+            await asyncio.sleep(0.01)
 
 
 def house_link(house: House, edge_id: str, tls: ssl.SSLContext, signer: Signer, data: Path) -> MqttLink:
@@ -275,6 +338,7 @@ async def test_a_certificate_renews_itself_through_the_broker(house: House) -> N
     assert second.serial != first.serial
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 async def test_strangers_a_silent_broker_and_forged_answers_are_no_centre(house: House) -> None:
     data = await house.enrolled("gw-1")
     async with house.transport(data).open() as link:
@@ -283,6 +347,13 @@ async def test_strangers_a_silent_broker_and_forged_answers_are_no_centre(house:
     tls = trusting(house.authority.pem, is_any_time=False)
     with pytest.raises(aiomqtt.MqttError):
         await aiomqtt.Client("127.0.0.1", house.broker.port, tls_context=tls, timeout=0.5).__aenter__()
+    old = Certificate(data, "gw-1", utc).tls()
+    old.set_ciphers("DEFAULT:@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(aiomqtt.MqttError):
+        await aiomqtt.Client("127.0.0.1", house.broker.port, tls_context=old, timeout=0.5).__aenter__()
+    with pytest.raises(aiomqtt.MqttError):
+        await aiomqtt.Client("127.0.0.1", house.broker.port, timeout=0.5).__aenter__()
     # A broker that answers in the centre's place cannot sign, so nothing is acknowledged.
     liar = new_ingester(house.door, house.broker.url)
     liar._sign = lambda _: b"\0" * 64

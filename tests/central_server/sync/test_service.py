@@ -96,6 +96,30 @@ async def test_other_records_under_the_same_numbers_are_a_copy_of_the_box_and_ch
     assert await take(lake, gateway, batch_of(energies(1, 8))) == 8
 
 
+async def test_a_copy_that_reaches_far_back_is_found_out_a_few_batches_at_a_time(
+    lake: Lake, gateway: GatewayRow
+) -> None:
+    for first in range(1, 61):
+        await take(lake, gateway, batch_of(energies(first, 1), first_seq=first))
+    assert await take(lake, gateway, batch_of(energies(1, 62))) == 62
+    (spoilt,) = energies(900, 1)
+    with pytest.raises(Conflict) as caught:
+        await take(lake, gateway, batch_of((*energies(1, 54), spoilt, *energies(56, 9))))
+    assert caught.value.key == "sync_fork"
+    sparse = Batch("gw-1", 2**63, Lane.BILLING, 1, (spoilt, *energies(63, 1)), seqs=(40, 63))
+    with pytest.raises(Conflict):
+        await take(lake, gateway, encode_batch(sparse))
+    thinned = Batch("gw-1", 2**63, Lane.BILLING, 1, (*energies(40, 1), *energies(63, 1)), seqs=(40, 63))
+    assert await take(lake, gateway, encode_batch(thinned)) == 63
+
+
+async def test_a_gateway_that_was_shut_out_since_it_called_brings_nothing(lake: Lake, gateway: GatewayRow) -> None:
+    await revoke(lake.db, "gw-1")
+    with pytest.raises(NotSignedIn):
+        await take(lake, gateway, batch_of(energies(1, 5)))
+    assert await lake.rows("batch") == []
+
+
 async def test_an_older_store_brings_nothing_new_once_another_has_begun(lake: Lake, gateway: GatewayRow) -> None:
     await take(lake, gateway, batch_of(energies(1, 5)))
     await take(lake, gateway, batch_of(energies(1, 2), epoch=8))

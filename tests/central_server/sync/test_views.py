@@ -316,6 +316,7 @@ async def test_what_is_refused_is_in_the_audit_once_a_minute_and_a_copied_gatewa
     assert told == [
         ("gateway:gw-1", "denied", "sync_fork"),
         ("gateway:unknown", "denied", "sync_bad_secret"),
+        ("gateway:gw-1", "denied", "sync_gap"),
     ]
     (alarm,) = await centre.rows("alarm")
     assert (alarm.condition, alarm.subject, alarm.cleared_at) == ("gateway_copied", "gateway:gw-1", None)
