@@ -36,11 +36,12 @@ class Whose(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a lane was."""
+    """How far a lane was; ``absent`` numbers above the acknowledged one were already told, None: not known."""
 
     next_seq: int
     acked_seq: int
     chain: str = ""
+    absent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class DamagedFile:
             for lane, (next_seq, acked_seq) in marks.lanes.items():
                 told = lanes.get(lane, Progress(1, 0))
                 chain = told.chain if acked_seq <= told.acked_seq else ""
-                lanes[lane] = Progress(max(told.next_seq, next_seq), max(told.acked_seq, acked_seq), chain)
+                absent = told.absent if acked_seq <= told.acked_seq else None
+                lanes[lane] = Progress(max(told.next_seq, next_seq), max(told.acked_seq, acked_seq), chain, absent)
         past = [part for row in self.rows("past_epoch") if (part := past_of(row.values[1:])) is not None]
         return Known(whose, tuple(past), lanes)
 
@@ -183,10 +185,11 @@ def _lane_row(row: Row) -> tuple[Lane, Progress] | None:
     next_seq, acked_seq, chain = values[1], values[2], values[3] if len(values) > 3 else ""
     if not (isinstance(next_seq, int) and isinstance(acked_seq, int) and 0 <= acked_seq < next_seq):
         return None
-    seals = [value for value in values[4:] if value is not None]
-    if seals and seals[-1] != seal_texts(row.rowid, next_seq, acked_seq, chain):
+    seal = values[4] if len(values) > 4 else None
+    if seal is not None and seal != seal_texts(row.rowid, next_seq, acked_seq, chain):
         return None
-    return Lane(row.rowid), Progress(next_seq, acked_seq, str(chain))
+    absent = values[5] if len(values) > 5 else None
+    return Lane(row.rowid), Progress(next_seq, acked_seq, str(chain), absent if isinstance(absent, int) else None)
 
 
 def _has_shape(

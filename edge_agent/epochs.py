@@ -59,7 +59,7 @@ def _until(state: LaneState, last: int) -> LaneState:
     end = max(last, state.acked_seq)
     if end >= state.next_seq - 1:
         return state
-    waiting = end - state.acked_seq
+    waiting = min(end - state.acked_seq, state.pending)
     return state._replace(next_seq=end + 1, pending=waiting, oldest_at=state.oldest_at if waiting else None)
 
 

@@ -18,6 +18,7 @@ from protocols.quantity import Quality
 from protocols.record import Event, Lane, Reading, Record, Series
 
 VERSION = 8
+SET_ASIDE = "quarantined"
 _INSERT = (
     "INSERT INTO record (lane, seq, series_id, at, mantissa, exponent, quality, raw, event, seal) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -47,7 +48,7 @@ def set_aside(
         "INSERT OR IGNORE INTO quarantine (lane, seq, at, reason, record) VALUES (?, ?, ?, ?, ?)", values
     )
     if made.rowcount:
-        body = {"lane": int(lane), "from_seq": seq, "to_seq": seq, "reason": "quarantined", "lost": 1}
+        body = {"lane": int(lane), "from_seq": seq, "to_seq": seq, "reason": SET_ASIDE, "lost": 1}
         append_record(connection, lanes, Lane.CONTROL, Event("tombstone", f"lane:{lane.word}", now_ms, body))
 
 
@@ -74,6 +75,16 @@ def hidden(connection: sqlite3.Connection, lane: Lane, after_seq: int) -> frozen
     """Give the numbers of a lane that are not sent."""
     rows = connection.execute("SELECT seq FROM quarantine WHERE lane = ? AND seq > ?", (int(lane), after_seq))
     return frozenset(row[0] for row in rows)
+
+
+def set_aside_and_gone(connection: sqlite3.Connection, lane: Lane, after_seq: int) -> list[int]:
+    """Give the numbers that were set aside, whose records are missing for another reason than that."""
+    query = (
+        "SELECT seq FROM quarantine AS q WHERE lane = ?1 AND seq > ?2 "
+        "AND NOT EXISTS (SELECT 1 FROM record AS r WHERE r.lane = ?1 AND r.seq = q.seq) "
+        "AND NOT EXISTS (SELECT 1 FROM thinned AS t WHERE t.lane = ?1 AND t.from_seq = q.seq AND t.reason = ?3)"
+    )
+    return [row[0] for row in connection.execute(query, (int(lane), after_seq, SET_ASIDE))]
 
 
 def read_hidden(path: Path, lane: Lane) -> frozenset[int]:

@@ -18,10 +18,12 @@ from edge_agent.damaged_file import RECORD_COLUMNS, DamagedFile, Known, Progress
 from edge_agent.epochs import PastEpoch, add_past
 from edge_agent.incident import DAMAGED, add_incident
 from edge_agent.origin import Marks
+from edge_agent.quarantine import SET_ASIDE, set_aside_and_gone
 from edge_agent.row import to_rows
 from edge_agent.seal import seal_texts
 from edge_agent.sqlite_pages import Row, Value
 from edge_agent.store_file import LaneState, StoreError, connect, explained, store_lane
+from edge_agent.thinned import Stretch, add_told, cut_told, load_told, untold
 from protocols.record import Event, Lane, Series
 
 _GROUP = 5000
@@ -222,9 +224,12 @@ def _settle(connection: sqlite3.Connection, known: Known, reason: str, now_ms: i
         count, first, last = connection.execute(query, (int(lane),)).fetchone()
         saved[lane] = count
         acked = before.acked_seq if lane in known.lanes or not count else first - 1
-        gaps = list(_gaps(connection, lane, acked, max(before.next_seq, (last or 0) + 1)))
-        lost[lane] = sum(end - start + 1 for start, end in gaps)
-        stones += _tombstones(lane, gaps, reason, known.whose, now_ms)
+        runs = _missing(connection, lane, acked, max(before.next_seq, (last or 0) + 1), before.absent)
+        add_told(connection, lane, runs, reason)
+        cut_told(connection, lane, last or acked)
+        runs = _told_now(runs)
+        lost[lane] = sum(run.lost for run in runs)
+        stones += _tombstones(lane, runs, reason, known.whose, now_ms)
         lanes[lane] = LaneState((last or acked) + 1, acked, count, None, before.chain)
     for part in known.past:
         add_past(connection, _cut(part, lanes))
@@ -257,13 +262,23 @@ def _gaps(connection: sqlite3.Connection, lane: Lane, acked: int, end: int) -> I
         yield last + 1, end - 1
 
 
-def _tombstones(
-    lane: Lane, gaps: list[tuple[int, int]], reason: str, whose: Whose | None, now_ms: int
-) -> Iterator[Event]:
-    told, rest = gaps[:_MOST_TOLD], gaps[_MOST_TOLD:]
-    runs = [(start, end, end - start + 1) for start, end in told]
+def _missing(connection: sqlite3.Connection, lane: Lane, acked: int, end: int, absent: int | None) -> list[Stretch]:
+    """Give what is missing and no tombstone tells of: neither a thinning, nor a salvage before, nor a quarantine."""
+    aside = [Stretch(seq, seq, 1) for seq in set_aside_and_gone(connection, lane, acked)]
+    add_told(connection, lane, aside, SET_ASIDE)
+    told = load_told(connection, lane, acked)
+    return untold(_gaps(connection, lane, acked, end), told, acked, None if absent is None else absent + len(aside))
+
+
+def _told_now(runs: list[Stretch]) -> list[Stretch]:
+    """Join what lies beyond the most that are told one by one."""
+    told, rest = runs[:_MOST_TOLD], runs[_MOST_TOLD:]
     if rest:
-        runs.append((rest[0][0], rest[-1][1], sum(end - start + 1 for start, end in rest)))
+        told.append(Stretch(rest[0].first, max(run.last for run in rest), sum(run.lost for run in rest)))
+    return told
+
+
+def _tombstones(lane: Lane, runs: Iterable[Stretch], reason: str, whose: Whose | None, now_ms: int) -> Iterator[Event]:
     for start, end, count in runs:
         body = {"lane": int(lane), "from_seq": start, "to_seq": end, "reason": reason, "lost": count}
         epoch = {} if whose is None else {"epoch": f"{whose.epoch:016x}"}

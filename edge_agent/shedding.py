@@ -118,4 +118,6 @@ def _thin(
     looked.append((rows[-1].seq if rows else end, len(gone)))
     if gone:
         drop_records(connection, Lane.TELEMETRY, gone, step.reason)
+        state = lanes[Lane.TELEMETRY]
+        lanes[Lane.TELEMETRY] = state._replace(pending=state.pending - len(gone))
         append_tombstone(connection, lanes, Lane.TELEMETRY, gone, step.reason, now_ms)

@@ -42,6 +42,7 @@ from edge_agent.store_file import (
     peek_records,
     read_identity,
     read_lanes,
+    reading,
     select_records,
 )
 from edge_agent.thinned import is_told, stretches
@@ -68,6 +69,10 @@ log = logging.getLogger("edge.store")
 GROUP_WINDOW_S = 0.1
 _LEAST_FREE_BYTES = 256 * 1024
 _ACK_RECORDS = 20_000
+_WAITING = """
+SELECT count(*) FROM record
+WHERE lane = ?1 AND seq > ?2 AND seq < ?3 AND seq NOT IN (SELECT seq FROM quarantine WHERE lane = ?1)
+"""
 PEEK_BYTES = 1024 * 1024  # of raw bytes and events; keeps any batch far below its limit
 
 
@@ -309,14 +314,23 @@ class Store:
         lanes = leg.lanes(self.lanes())
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reading, self._keep_copy, f"{leg.epoch:016x}")
+        lost = await loop.run_in_executor(self._reading, self._count_sent_later, lanes)
         for lane, state in lanes.items():
-            if state.pending:
+            if lost[lane]:
                 body = {"lane": int(lane), "from_seq": state.acked_seq + 1, "to_seq": state.next_seq - 1}
-                more = {"reason": reason[:500], "lost": state.pending, "epoch": f"{leg.epoch:016x}"}
+                more = {"reason": reason[:500], "lost": lost[lane], "epoch": f"{leg.epoch:016x}"}
                 stone = Event("tombstone", f"lane:{lane.word}", now_ms, {**body, **more})
                 await self.append(Lane.CONTROL, (stone,))
         for lane, state in lanes.items():
             await self.ack(lane, state.next_seq - 1)
+
+    def _count_sent_later(self, lanes: Mapping[Lane, LaneState]) -> dict[Lane, int]:
+        """Count what waits to be sent: no tombstone tells of it yet."""
+        with reading(self.path) as connection:
+            return {
+                lane: connection.execute(_WAITING, (int(lane), state.acked_seq, state.next_seq)).fetchone()[0]
+                for lane, state in lanes.items()
+            }
 
     def _keep_copy(self, epoch: str) -> None:
         copy = self.path.with_name(f"{self.path.name}.refused-{epoch}")

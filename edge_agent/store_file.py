@@ -23,6 +23,7 @@ _BUSY_TIMEOUT_S = 5.0
 _CHAIN_VERSION = 3
 SEAL_VERSION = 6
 _THINNED_VERSION = 10
+_ABSENT_VERSION = 12
 _LOOKED_AT = 5000  # records at a time
 _NO_CHAIN = "''"
 ASIDE = "When the service next starts, it saves what can be read into a new store and keeps the damaged file."
@@ -209,21 +210,34 @@ def load_identity(connection: sqlite3.Connection) -> Identity:
 
 
 def load_lanes(connection: sqlite3.Connection) -> dict[Lane, LaneState]:
-    has_chain = connection.execute("PRAGMA user_version").fetchone()[0] >= _CHAIN_VERSION
-    query = f"SELECT lane, next_seq, acked_seq, {'chain' if has_chain else _NO_CHAIN} FROM lane ORDER BY lane"  # noqa: S608 - constants
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    columns = (
+        f"{'chain' if version >= _CHAIN_VERSION else _NO_CHAIN}, {'absent' if version >= _ABSENT_VERSION else '0'}"
+    )
+    query = f"SELECT lane, next_seq, acked_seq, {columns} FROM lane ORDER BY lane"  # noqa: S608 - constants
     return {
         Lane(lane): LaneState(
-            next_seq, acked_seq, next_seq - 1 - acked_seq, instant_of(connection, lane, acked_seq + 1), chain
+            next_seq,
+            acked_seq,
+            still_pending(next_seq, acked_seq, next_seq - 1 - acked_seq - absent),
+            instant_of(connection, lane, acked_seq + 1),
+            chain,
         )
-        for lane, next_seq, acked_seq, chain in connection.execute(query).fetchall()
+        for lane, next_seq, acked_seq, chain, absent in connection.execute(query).fetchall()
     }
+
+
+def still_pending(next_seq: int, acked_seq: int, count: int) -> int:
+    """Keep a count within what the numbers allow: the newest record of a lane always stays until its Ack."""
+    return max(min(1, next_seq - 1 - acked_seq), min(count, next_seq - 1 - acked_seq))
 
 
 def store_lane(connection: sqlite3.Connection, lane: Lane, state: LaneState) -> None:
     numbers = (state.next_seq, state.acked_seq, state.chain)
+    absent = max(0, state.next_seq - 1 - state.acked_seq - state.pending)
     connection.execute(
-        "UPDATE lane SET next_seq = ?, acked_seq = ?, chain = ?, seal = ? WHERE lane = ?",
-        (*numbers, seal_texts(int(lane), *numbers), int(lane)),
+        "UPDATE lane SET next_seq = ?, acked_seq = ?, chain = ?, seal = ?, absent = ? WHERE lane = ?",
+        (*numbers, seal_texts(int(lane), *numbers), absent, int(lane)),
     )
 
 

@@ -28,6 +28,7 @@ from edge_agent.store_file import (
     instant_of,
     load_lanes,
     roll_back,
+    still_pending,
     store_lane,
 )
 from protocols.record import Event, Lane, Record, Series
@@ -321,9 +322,10 @@ class Writer:
             return state
         lane = int(request.lane)
         keep(connection, request.lane, state.acked_seq + 1, request.seq, time.time_ns() // 1_000_000)
-        connection.execute("DELETE FROM record WHERE lane = ? AND seq <= ?", (lane, request.seq))
+        gone = connection.execute("DELETE FROM record WHERE lane = ? AND seq <= ?", (lane, request.seq)).rowcount
         oldest_at = instant_of(connection, lane, request.seq + 1)
-        return LaneState(state.next_seq, request.seq, state.next_seq - 1 - request.seq, oldest_at, request.chain)
+        pending = still_pending(state.next_seq, request.seq, state.pending - gone)
+        return LaneState(state.next_seq, request.seq, pending, oldest_at, request.chain)
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection, opened anew after a fault of the disk."""
@@ -355,7 +357,8 @@ class Writer:
         for lane, known in self.lanes.items():
             if found[lane].next_seq > known.next_seq:
                 connection.execute("DELETE FROM record WHERE lane = ? AND seq >= ?", (int(lane), known.next_seq))
-                store_lane(connection, lane, found[lane]._replace(next_seq=known.next_seq))
+                pending = found[lane].pending - (found[lane].next_seq - known.next_seq)
+                store_lane(connection, lane, found[lane]._replace(next_seq=known.next_seq, pending=pending))
         connection.execute("COMMIT")
         return load_lanes(connection)
 

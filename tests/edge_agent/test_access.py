@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.base import CardRead
 from edge_agent.access import Decision, decide, is_open, open_book
-from protocols.access import Credential, Grant, Rules, Schedule, Window
+from protocols.access import Credential, Grant, Rules, Schedule, Trust, Window
 
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC")
 CARD = CardRead(1, 26, 0xB40288)
@@ -46,6 +46,21 @@ def test_the_reasons_are_told_apart() -> None:
     assert decide(CARD, "door-1", 0, book, silent_s=60.0).is_granted
     assert decide(CARD, "door-1", 0, book, silent_s=60.1) == Decision(False, "stale_rules", "anna")
     assert decide(CARD, "door-1", 0, open_book(RULES), silent_s=1e9).is_granted, "0 is for ever"
+
+
+def test_each_class_of_cards_is_trusted_for_its_own_time_without_the_centre() -> None:
+    builder = Credential("bob", 26, "1", grants=ALWAYS, trust="dates")
+    rules = replace(RULES, credentials=(ANNA, builder), trusts=(Trust("dates", 60),))
+    bobs = CardRead(1, 26, 1)
+    assert decide(bobs, "door-1", 0, open_book(rules), silent_s=60.0).is_granted
+    assert decide(bobs, "door-1", 0, open_book(rules), silent_s=60.1) == Decision(False, "stale_rules", "bob")
+    assert decide(bobs, "door-9", 0, open_book(rules), silent_s=60.1).reason == "no_right"
+    assert decide(CARD, "door-1", 0, open_book(rules), silent_s=1e9).is_granted, "a resident's has no end"
+    other_way = replace(rules, fresh_for_s=60, trusts=(Trust("dates", 0),))
+    assert decide(bobs, "door-1", 0, open_book(other_way), silent_s=1e9).is_granted
+    assert decide(CARD, "door-1", 0, open_book(other_way), silent_s=61).reason == "stale_rules"
+    both = replace(rules, credentials=(replace(builder, number=ANNA.number), ANNA))
+    assert decide(CARD, "door-1", 0, open_book(both), silent_s=61) == Decision(True, "granted", "anna")
 
 
 def test_in_a_fire_every_card_opens_with_or_without_rules() -> None:

@@ -13,13 +13,12 @@ from aiohttp import web
 
 from drivers.bus.settings import SerialSettings, TcpSettings
 from edge_agent.agent import probe_cost_s, run_agent
-from edge_agent.answer import Acked, Unnamed
 from edge_agent.config import load_settings
 from edge_agent.live import iso_ms
 from edge_agent.store import Store
 from edge_agent.store_file import peek_records, read_lanes
 from protocols.sync import PATH_BATCHES, PATH_STATUS, Event, Lane, Reading, Series
-from scripts.chaos.simulate import _KEY, Centre
+from tests.edge_agent.log_centre import KEY, LogCentre
 from tests.edge_agent.site import Site, open_site
 
 HEALTHY = ("em-1", "em-2", "em-3")
@@ -152,17 +151,12 @@ def test_a_silent_serial_device_costs_its_timeout_and_the_quiet_after_it() -> No
     assert probe_cost_s(SerialSettings("b", "/dev/null", timeout_s=1.0)) > 2.0
 
 
-def at_the_door(centre: Centre) -> web.Application:
+def at_the_door(centre: LogCentre) -> web.Application:
     """Let a centre's decisions be asked over HTTP."""
 
     async def batches(request: web.Request) -> web.Response:
-        match centre.deliver(await request.read()):
-            case Acked(mark, head, names):
-                return web.json_response({"acked": mark, "head": head, "names": names})
-            case Unnamed(have):
-                return web.json_response({"error": {"key": "sync_names", "fields": {"have": have}}}, status=409)
-            case other:
-                return web.json_response({"error": {"key": f"{other}"}}, status=403)
+        reply = centre.deliver(await request.read())
+        return web.Response(body=reply.body, status=reply.status, content_type="application/json")
 
     async def status(_: web.Request) -> web.Response:
         return web.json_response({"server_time": time.time_ns() // 1_000_000})
@@ -174,7 +168,7 @@ def at_the_door(centre: Centre) -> web.Application:
 
 
 async def test_a_gateway_that_finds_its_store_damaged_mends_it_and_goes_on(tmp_path: Path) -> None:
-    centre = Centre()
+    centre = LogCentre()
     runner = web.AppRunner(at_the_door(centre), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -186,7 +180,7 @@ async def test_a_gateway_that_finds_its_store_damaged_mends_it_and_goes_on(tmp_p
     )
     settings = load_settings(tmp_path / "edge.toml")
     (settings.data / "identity").mkdir(parents=True, mode=0o700)
-    (settings.data / "identity" / "sign.key").write_text(_KEY.private_bytes_raw().hex())
+    (settings.data / "identity" / "sign.key").write_text(KEY.private_bytes_raw().hex())
     series = Series("em-1", "energyImportTotal", "kWh")
     async with await Store.open(settings.store_path, "gw-1") as store:
         await store.append(Lane.BILLING, [Reading(series, at, Decimal(at)) for at in range(1, 401)])
@@ -213,6 +207,6 @@ async def test_a_gateway_that_finds_its_store_damaged_mends_it_and_goes_on(tmp_p
     assert (stone["lane"], stone["lost"]) == (0, 1)
 
 
-def told_conditions(centre: Centre) -> list[str]:
+def told_conditions(centre: LogCentre) -> list[str]:
     events = [record for record in centre.records(Lane.SAFETY) if isinstance(record, Event)]
     return [event.body["condition"] for event in events if event.kind == "alarm"]

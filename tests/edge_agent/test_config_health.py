@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from edge_agent.config_health import Health, Verdict, health_of, judge, well_now
+from edge_agent.config_health import Health, Verdict, health_of, is_known, judge, well_now
 
 BEFORE = Health(frozenset({"line-1", "tcp-1"}), frozenset({"em-1", "em-2"}), frozenset({"em-1", "em-2", "em-3"}), True)
 BUSES, DEVICES = ["line-1", "tcp-1"], ["em-1", "em-2", "em-3"]
@@ -57,3 +57,16 @@ def test_a_device_that_answered_once_since_the_start_counts_though_it_was_silent
     }
     assert health_of(status) == Health(frozenset({"line-1"}), frozenset({"em-1"}), frozenset({"em-1", "em-2"}), True)
     assert well_now(status).devices == frozenset(), "and before a change only what answers just then is asked for"
+
+
+def test_shortly_after_a_start_nobody_knows_what_is_well_until_everything_had_its_turn() -> None:
+    def status(uptime_s: float, error: str | None, uplink: str = "online") -> dict[str, Any]:
+        silent = {"id": "em-2", "state": "unknown", "last_ok_at": None, "error": error}
+        devices = [{"id": "em-1", "state": "ok", "last_ok_at": "2026-11-23T20:00:00Z", "error": None}, silent]
+        return {"uptime_s": uptime_s, "buses": [], "devices": devices, "uplink": {"state": uplink}}
+
+    assert not is_known(status(1, None), 45)
+    assert is_known(status(1, "no answer"), 45)
+    assert not is_known(status(1, "no answer", "connecting"), 45)
+    assert is_known(status(1, "no answer", "none"), 45)
+    assert is_known(status(45, None, "connecting"), 45), "what has been silent for so long is silent"

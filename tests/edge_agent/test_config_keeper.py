@@ -111,7 +111,7 @@ async def test_the_centre_may_change_settings_but_not_who_and_where(tmp_path: Pa
     async with await Store.open(settings.store_path, "gw-1") as store:
         control = ConfigControl(keeper, Recorder(store, "gw-1"), "gw-1")
         forged = offer(1, GOOD + "\n", Ed25519PrivateKey.generate())
-        for rubbish in (forged, forged, offer(1, GOOD) | {"text": "x"}, None, []):
+        for rubbish in (forged, forged, offer(1, GOOD) | {"text": "x"}, offer(1, GOOD) | {"edge": "gw-2"}, None, []):
             await control.came_down({"type": "config", "offer": rubbish})
         assert (keeper.centre, keeper.book.phase) == (0, Phase.STEADY)
 
@@ -122,6 +122,11 @@ async def test_the_centre_may_change_settings_but_not_who_and_where(tmp_path: Pa
         await control.offered(offer(2, GOOD + "\n# older"))
         assert len(keeper.book.revisions) == 2, "a number counts once, and none goes back"
 
+        starting = {"uptime_s": 1.0, "buses": [], "devices": [], "uplink": {"state": "connecting"}}
+        keeper.follow(lambda: starting)
+        await control.offered(offer(4, GOOD + "\n# newer"))
+        assert keeper.centre == 3, "of a gateway that has just started nobody knows yet what is well"
+        starting["uplink"] = {"state": "online"}
         await control.offered(offer(4, GOOD + "\n# newer"))
         assert (keeper.book.phase, keeper.book.newest.centre) == (Phase.STAGED, 4)
         await control.offered(offer(5, GOOD + "\n# too soon"))
@@ -133,6 +138,9 @@ async def test_the_centre_may_change_settings_but_not_who_and_where(tmp_path: Pa
         telling.cancel()
     events = [record for _, record in peek_records(settings.store_path, Lane.CONTROL, 100)]
     told = [
-        (event.kind, event.body.get("state"), event.body.get("centre")) for event in events if isinstance(event, Event)
+        (event.kind, event.body.get("state") or event.body["reason"], event.body.get("centre"))
+        for event in events
+        if isinstance(event, Event)
     ]
-    assert told == [("config_refused", None, None), ("config", "refused", 3)], "of a flood one is told"
+    refused = [("config_refused", kind, None) for kind in ("security", "format")]
+    assert told == [*refused, ("config", "refused", 3)], "of a flood one of each kind is told"

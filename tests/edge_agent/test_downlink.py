@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from edge_agent.credential import Secret
 from edge_agent.downlink import Downlink
 from protocols.down import MAX_DOWN_BYTES, MAX_UP_BYTES, PATH_DOWN
+from protocols.errors import ProtocolError
 
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
@@ -130,14 +131,35 @@ async def test_a_message_that_is_too_large_ends_the_link() -> None:
         await socket.send_json({"type": "config", "text": "x" * MAX_DOWN_BYTES})
 
     peer, told = Peer(talk), []
+    refused: list[str] = []
 
     async def note(message: Mapping[str, Any]) -> None:
         told.append(message)
 
+    async def refuse(error: ProtocolError) -> None:
+        refused.append(error.kind)
+
     async with linked(peer) as (down, _):
         down.on("config", note)
+        down.on_refused(refuse)
         await until(lambda: peer.links >= 2)
     assert told == []
+    assert refused[0] == "length"
+
+
+async def test_a_centre_that_sends_it_elsewhere_is_not_followed() -> None:
+    elsewhere, told = Peer(beating), []
+
+    async def away(request: web.Request) -> web.StreamResponse:
+        told.append(request.path)
+        raise web.HTTPTemporaryRedirect(f"{there._url}{PATH_DOWN}")
+
+    peer = Peer()
+    peer.serve = away  # type: ignore[method-assign]
+    async with linked(elsewhere) as (there, _), linked(peer) as (down, _):
+        await until(lambda: len(told) > 2)
+        assert "sends this gateway elsewhere" in str(down.as_json()["error"])
+        assert elsewhere.links == 1, "the one of its own"
 
 
 async def test_a_link_that_ends_at_the_very_moment_stops_when_it_is_told_to() -> None:

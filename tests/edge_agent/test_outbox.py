@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.answer import Answer, Disputed, Heard, Refused
+from edge_agent.answer import Heard
 from edge_agent.outbox import Outbox
 from edge_agent.store import Store
 from edge_agent.sync import Policy, SendBatch, SendLive, SendStatus, Uplink
 from protocols.sync import Event, Lane, Reading, Record, Series, batch_digest, encode_batch
-from scripts.chaos.simulate import _KEY, Centre
+from tests.edge_agent.log_centre import KEY, LogCentre
 
 POWER = Series("em-1", "powerTotal", "W")
 
@@ -26,12 +26,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "edge.db"
 
 
-def deliver(centre: Centre, body: bytes) -> Answer:
-    answer = centre.deliver(body)
-    return Disputed(f"it is refused (sync_{answer.reason})") if isinstance(answer, Refused) else answer
-
-
-async def drain(store: Store, centre: Centre, *, batches: int = 1000, limit: int = 4) -> None:
+async def drain(store: Store, centre: LogCentre, *, batches: int = 1000, limit: int = 4) -> None:
     """Send as the uplink does until nothing is left, or so many batches."""
     core, outbox = Uplink(Policy(limit=limit, pace_s=0)), Outbox(store)
     now = 0.0
@@ -52,23 +47,23 @@ async def drain(store: Store, centre: Centre, *, batches: int = 1000, limit: int
                 if batch is None:
                     core.nothing_there(lane, outbox.lanes()[lane])
                     continue
-                body = encode_batch(batch, _KEY.sign, outbox.dictionary(names))
+                body = encode_batch(batch, KEY.sign, outbox.dictionary(names))
                 state = outbox.lanes()[lane]
-                answer = await outbox.heard(batch, deliver(centre, body), 1)
+                answer = await outbox.heard(batch, centre.answer(body), 1)
                 core.batch_answered(batch.first_seq, batch.last_seq, lane, state, answer, now, batch_digest(body))
 
 
-def instants(centre: Centre, lane: Lane = Lane.BILLING) -> list[int]:
+def instants(centre: LogCentre, lane: Lane = Lane.BILLING) -> list[int]:
     return [record.taken_at for record in centre.records(lane) if isinstance(record, Reading)]
 
 
-def tombstones(centre: Centre) -> list[tuple[object, object]]:
+def tombstones(centre: LogCentre) -> list[tuple[object, object]]:
     found = [record.body for record in centre.records(Lane.CONTROL) if isinstance(record, Event)]
     return [(body["from_seq"], body["to_seq"]) for body in found]
 
 
 async def test_what_the_centre_had_already_is_not_counted_twice_after_a_salvage(path: Path) -> None:
-    centre = Centre()
+    centre = LogCentre()
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, readings(*range(1, 11)))
         await drain(store, centre, batches=2)  # the second one's Ack is never stored
@@ -84,7 +79,7 @@ async def test_what_the_centre_had_already_is_not_counted_twice_after_a_salvage(
 
 
 async def test_a_restored_folder_doubles_nothing_and_the_box_it_was_taken_from_is_fenced(path: Path) -> None:
-    centre = Centre()
+    centre = LogCentre()
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, readings(1, 2, 3, 4, 5))
         copy = path.parent.with_name("copy")
@@ -100,7 +95,7 @@ async def test_a_restored_folder_doubles_nothing_and_the_box_it_was_taken_from_i
 
 
 async def test_what_the_centre_takes_no_more_is_told_and_kept(path: Path) -> None:
-    centre = Centre()
+    centre = LogCentre()
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, readings(1, 2))
         await drain(store, centre)
@@ -118,13 +113,12 @@ async def test_what_the_centre_takes_no_more_is_told_and_kept(path: Path) -> Non
 
 
 async def test_a_centre_that_lost_its_end_takes_what_an_old_epoch_still_has(path: Path) -> None:
-    centre = Centre()
+    centre = LogCentre()
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, readings(*range(1, 9)))
         await drain(store, centre)
         await store.append(Lane.BILLING, readings(9, 10))
-    centre.marks[store.epoch, Lane.BILLING] = 4  # an older backup was put back at the centre
-    centre.log.pop()
+    centre.put_back(store.epoch, Lane.BILLING, 4)
     path.with_name("edge.db.unsound").write_text("damaged")
     async with await Store.open(path, "gw-1") as store:
         await store.append(Lane.BILLING, readings(20))

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.rules import HEARD_NAME, RULES_NAME, DeltaRefused, RuleKeeper, RulesRefused
-from protocols.access import Credential, Rules, encode_rules, rules_hash
+from protocols.access import Credential, Rules, encode_rules, rules_hash, sign_rules
 from protocols.access_delta import delta_between, encode_delta
 
 RULES = Rules("gw-1", 5, 1_790_000_000_000, "Asia/Shanghai", fresh_for_s=3600, credentials=(Credential("a", 26, "1"),))
@@ -58,6 +59,34 @@ async def test_what_is_not_newer_not_ours_or_not_whole_is_refused_and_the_old_st
     await keeper.take(before)
     await keeper.take(encode_rules(replace(RULES, version=6)))
     assert keeper.version == 6
+
+
+async def test_rules_that_the_centre_has_not_signed_are_refused_once_its_key_is_known(tmp_path: Path) -> None:
+    centre, stranger = (Ed25519PrivateKey.from_private_bytes(seed * 32) for seed in (b"c", b"s"))
+    known: list[str | None] = [None]
+    keeper = RuleKeeper(tmp_path, "gw-1", centre_key=lambda: known[0])
+    await keeper.take(encode_rules(RULES))
+    known[0] = centre.public_key().public_bytes_raw().hex()
+    newer = replace(RULES, version=6, credentials=(*RULES.credentials, Credential("b", 26, "2")))
+    whole, delta, digest = encode_rules(newer), encode_delta(delta_between(RULES, newer)), rules_hash(newer)
+    for wrong in (
+        whole,
+        delta,
+        sign_rules(whole, digest, stranger.sign),
+        sign_rules(delta, digest, stranger.sign),
+        sign_rules(whole, rules_hash(RULES), centre.sign),
+        sign_rules(whole, digest, centre.sign)[:-2] + b'","x":1}',
+    ):
+        with pytest.raises(RulesRefused, match="not signed by the centre"):
+            await keeper.take(wrong)
+        assert keeper.version == 5
+        assert (tmp_path / RULES_NAME).read_bytes() == encode_rules(RULES)
+    await keeper.take(sign_rules(delta, digest, centre.sign))
+    assert keeper.version == 6
+    await keeper.take(sign_rules(whole, digest, centre.sign))
+    with pytest.raises(RulesRefused, match="older"):
+        await keeper.take(sign_rules(encode_rules(RULES), rules_hash(RULES), centre.sign))
+    assert RuleKeeper(tmp_path, "gw-1").load() is None, "what was kept is read again"
 
 
 async def test_a_broken_file_is_told_and_gives_no_rules(tmp_path: Path) -> None:

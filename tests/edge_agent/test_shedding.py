@@ -134,3 +134,44 @@ async def test_over_the_quota_telemetry_is_refused_and_registers_are_not(tmp_pat
         await store.append(Lane.BILLING, [Reading(ENERGY, START, Decimal(1))])
         await keeper(store, 10**9, told).look()
         await store.append(Lane.TELEMETRY, powers(0, 1))
+
+
+@pytest.mark.parametrize("acked", [0, 900, 5300])
+async def test_what_was_told_is_not_told_again_when_the_damaged_store_is_salvaged(tmp_path: Path, acked: int) -> None:
+    path = tmp_path / "edge.db"
+    async with await Store.open(path, "gw-1") as store:
+        last = await store.append(Lane.TELEMETRY, powers(0, 20_000))
+        await store.set_aside(Lane.TELEMETRY, last - 5, "unknown point", START)
+        shedding = keeper(store, 1, Told())
+        for _ in range(3):
+            await shedding.look()
+        before = await everything(store, Lane.TELEMETRY)
+        assert store.lanes()[Lane.TELEMETRY].pending == len(before) + 1, "what was thinned away waits no more"
+        if acked:
+            await store.ack(Lane.TELEMETRY, max(seq for seq in before if seq <= acked))
+    sent = {seq for seq in before if acked and seq <= acked}
+    for turn in range(2):  # a second salvage does not tell again what the first has told
+        spoil(path, before, [700 + turn, 6200 + turn, 19_000 + turn])
+        path.with_name("edge.db.unsound").write_text("as the service notes it")
+        async with await Store.open(path, "gw-1") as store:
+            after = await everything(store, Lane.TELEMETRY)
+            stones = [record.body for record in (await store.peek(Lane.CONTROL, 0, 5000)).records]
+            assert store.lanes()[Lane.TELEMETRY].pending in (len(after), len(after) + 1)
+        assert len(before) - len(sent) - len(after) >= turn + 1, "something was damaged"
+        assert sum(stone["lost"] for stone in stones) + len(sent) + len(after) == 20_000, (
+            "accepted = sent + told + waiting"
+        )
+    assert {lane: state.pending for lane, state in read_lanes(path).items()} == {
+        lane: state.pending for lane, state in store.lanes().items()
+    }
+
+
+def spoil(path: Path, known: dict[int, Any], wanted: list[int]) -> None:
+    """Change the values of records behind the store's back."""
+    with closing(sqlite3.connect(path)) as other:
+        for seq in wanted:
+            query = "SELECT seq FROM record WHERE lane = 3 AND seq >= ? ORDER BY seq LIMIT 1"
+            (found,) = other.execute(query, (seq,)).fetchone()
+            assert found in known
+            other.execute("UPDATE record SET mantissa = mantissa + 1 WHERE lane = 3 AND seq = ?", (found,))
+        other.commit()

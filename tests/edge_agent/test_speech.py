@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # The simulator's own words are for whoever builds a site, its address pool and the like.
 LEFT = ("drivers/sim/", "edge_agent/commands/sim.py", "edge_agent/check/")
 FILE = re.compile(r"# \{0\}\n|title = ")  # what is written into files
-SQL = re.compile(r"\s*(SELECT|UNION|INSERT|UPDATE|DELETE|PRAGMA|\(\?)")
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA|\(\?)")
 # Parts that only join, and what only a log or a programmer is told.
 JOINTS = frozenset(
     {
