@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from central_server.sync import intake
+from edge_agent import recovery, shedding, store
 from edge_agent.answer import Acked, Unreachable
 from edge_agent.sync import Uplink
 from scripts.chaos.simulate import simulate
@@ -12,15 +13,23 @@ from scripts.chaos.simulate import simulate
 SLICES = [range(start, start + 50) for start in range(0, 300, 50)]
 KINDS = {
     "lost",
+    "lost_in_partition",
     "duplicated",
-    "replayed",
+    "reordered",
     "changed",
     "answer_lost",
+    "busy",
     "kill_edge",
-    "power_cut",
+    "power_cut_torn",
     "clock_jump",
     "disk_full",
-    "partition",
+    "disk_refused",
+    "folder_put_back",
+    "database_put_back",
+    "new_epoch",
+    "shed",
+    "set_aside_edge",
+    "set_aside_centre",
 }
 
 
@@ -61,3 +70,21 @@ def test_the_checker_sees_what_is_deleted_before_the_centre_has_it(monkeypatch: 
 
     monkeypatch.setattr(Uplink, "batch_answered", hasty)
     assert any(simulate(seed)[0] for seed in range(10))
+
+
+def test_the_checker_sees_a_disk_that_was_put_back_and_goes_on_as_if_nothing_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recovery, "is_origin", lambda *_: True)
+    monkeypatch.setattr(recovery, "is_behind", lambda *_: False)
+    assert any(simulate(seed)[0] for seed in range(40))
+
+
+def test_the_checker_sees_telemetry_that_goes_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shedding, "append_tombstone", lambda *_: None)
+    assert any("lost in silence" in (simulate(seed)[0] or "") for seed in range(40))
+
+
+def test_the_checker_sees_a_record_that_blocks_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "set_aside", lambda *_: None)
+    assert any("did not drain" in (simulate(seed)[0] or "") for seed in range(20))
