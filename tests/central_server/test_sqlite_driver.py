@@ -52,6 +52,19 @@ async def test_each_statement_is_one_trip_and_tells_what_it_did(db: Database) ->
         assert (await connection.execute(select(TABLE).where(TABLE.c.id == 99))).first() is None
 
 
+async def test_a_connection_comes_home_clean_and_without_a_trip_where_nothing_is_open(db: Database) -> None:
+    async with db.engine.connect() as connection:
+        noted = await trips(connection)
+        await connection.execute(insert(TABLE).values(name="a"))
+    assert [getattr(function, "__name__", "") for function in noted][-1] == "rollback"
+    del noted[:]
+    async with db.engine.connect() as connection:
+        assert await connection.get_raw_connection()
+    assert noted == []
+    async with db.read() as connection:
+        assert (await connection.execute(select(TABLE))).all() == []
+
+
 async def test_a_fault_is_the_one_the_library_tells_and_the_connection_goes_on(db: Database) -> None:
     async with db.write() as connection:
         await connection.execute(insert(TABLE).values(name="a"))
