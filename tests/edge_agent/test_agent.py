@@ -190,7 +190,11 @@ async def test_a_gateway_that_finds_its_store_damaged_mends_it_and_goes_on(tmp_p
     settings.store_path.write_bytes(content.replace(b"seven apples", b"seven apfles", 1))
     gateway = asyncio.create_task(run_agent(settings))
     async with asyncio.timeout(15):
-        while not (conditions := told_conditions(centre)) or len(centre.records(Lane.BILLING)) < 400:
+        while not (
+            (conditions := told_conditions(centre))
+            and centre.records(Lane.CONTROL)
+            and len(centre.records(Lane.BILLING)) == 400
+        ):
             await asyncio.sleep(0.05)
     gateway.cancel()
     await asyncio.wait([gateway])

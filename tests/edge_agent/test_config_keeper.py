@@ -79,8 +79,12 @@ async def test_a_gateway_goes_back_by_itself_and_after_every_kill(tmp_path: Path
         await gateway.wait()
 
     told = [record for _, record in peek_records(tmp_path / "data/edge.db", Lane.CONTROL, 100)]
-    ends = [record.body["state"] for record in told if isinstance(record, Event) and record.kind == "config"]
-    assert ends == ["confirmed", *["reverted"] * 3]
+    ends = [record.body for record in told if isinstance(record, Event) and record.kind == "config"]
+    # One that is cut off before it is noted as told is told once more, and counts once at the centre.
+    assert list(dict.fromkeys((it["revision"], it["state"]) for it in ends)) == [
+        (2, "confirmed"),
+        *((number, "reverted") for number in (3, 4, 5)),
+    ]
     raised = [record for _, record in peek_records(tmp_path / "data/edge.db", Lane.SAFETY, 100)]
     assert any(isinstance(it, Event) and it.body.get("condition") == "config_reverted" for it in raised)
 

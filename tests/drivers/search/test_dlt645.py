@@ -42,7 +42,8 @@ async def test_several_meters_are_found_though_their_answers_collide(
 
 
 async def test_a_meter_of_1997_is_found_beside_one_of_2007(tmp_path: Path) -> None:
-    sightings, _ = await found_on([simulated("202611000103"), simulated("199800000007", OLD)], tmp_path)
+    meters = [simulated("202611000103"), simulated("199800000007", OLD)]
+    sightings, _ = await found_on(meters, tmp_path, Scope(timeout_s=0.1))
     assert [(it.address, it.profile_hint) for it in sightings] == [
         ("202611000103", "electricity/dlt645-2007"),
         ("199800000007", "electricity/dlt645-1997"),
