@@ -60,7 +60,6 @@ class World:
         self.is_faulty = True
         self.is_cut = False
         self.in_flight: list[bytes] = []
-        self.had: list[frozenset[int]] = []
         self.truth = Truth()
         self.centre = Centre(SIGNER.public, can_read_all=not self.has_poison)
         used = used_by_new()  # made before this run's dice are the product's: it is made once for many runs
@@ -177,10 +176,9 @@ class World:
         if not self.edge.backups:
             return
         numbers = (self.truth.number_at(told.epoch, told.lane, told.seq) for told in self.centre.told())
-        self.had.append(frozenset(number for number in numbers if number is not None))
         is_whole = self.chance.random() < 0.5
         epoch = self.edge.store.epoch
-        self.edge.put_back(is_whole=is_whole)
+        self.edge.put_back(frozenset(number for number in numbers if number is not None), is_whole=is_whole)
         self.faults["folder_put_back" if is_whole else "database_put_back"] += 1
         self.faults["new_epoch"] += self.edge.store.epoch != epoch
 
@@ -245,7 +243,7 @@ class World:
             raise Violation("the centre took a changed batch")
 
     def _check(self) -> None:
-        self.faults += self.truth.check(self.centre.told(), self.had)
+        self.faults += self.truth.check(self.centre.told())
         if faults := chain_faults((header, from_seq) for header, from_seq, _ in self.centre.log):
             raise Violation(f"the chain: {faults[0]}")
 

@@ -6,7 +6,7 @@ Its folder is killed, torn, copied and put back as files, so that what the produ
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge_agent import recovery, store, store_file, uplink, writer
 from edge_agent.credential import Credential
 from edge_agent.identity import Signer
 from edge_agent.machine_clock import Clocks
+from edge_agent.reserve import Reserve
 from edge_agent.seal import seal_texts
 from edge_agent.shedding import Shedding
 from edge_agent.store import Store, StoreDamaged, StoreError
@@ -34,7 +35,8 @@ from scripts.chaos.simulated_truth import Truth
 _KEY = Ed25519PrivateKey.from_private_bytes(b"simulated gateway's signing key!")
 SIGNER = Signer(_KEY.public_key().public_bytes_raw().hex(), _KEY.sign)
 _POLICY = Policy(limit=60)
-_IN_HAND = 120
+_IN_HAND = 240  # four batches, as in the product
+_RESERVED_PAGES = 2048  # 8 MiB, as in the product
 _FILES = ("edge.db", "edge.db-wal", "edge.db.marks")
 _NAME = "gw-1"
 
@@ -81,6 +83,21 @@ class _WriterAtOnce(writer.Writer):
         self._marks.close()
 
 
+class _Room(Reserve):
+    """The reserve on a disk that can be full: whoever releases it has so many pages more."""
+
+    is_full = False
+    pages: Callable[[int], None]
+
+    def hold(self) -> bool:
+        return self.is_held or (not self.is_full and super().hold())
+
+    def release(self) -> None:
+        super().release()
+        if self.is_full:
+            self.pages(_RESERVED_PAGES)
+
+
 class Client(UplinkClient):
     """The uplink whose rests take simulated time."""
 
@@ -109,6 +126,7 @@ def machine(chance: Random, mono_s: Callable[[], float], wall_ms: Callable[[], i
     with contextlib.ExitStack() as stack:
         for module, name, own in (
             (store, "Writer", _WriterAtOnce),
+            (store, "Reserve", _Room),
             (store, "asyncio", _ASYNCIO),
             (uplink, "asyncio", _ASYNCIO),
             (recovery, "randbits", chance.getrandbits),
@@ -151,7 +169,6 @@ class Edge:
         self._quota = quota
         self._old_marks: list[bytes] = []
         self.backups: list[Backup] = []
-        self.is_full = False
         self._path.write_bytes(_new_store())
         epoch = str(chance.getrandbits(64))
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as new:
@@ -170,7 +187,6 @@ class Edge:
         self.client.use(Uplink(_POLICY, self._chance.random), self._rested)
         if self._quota is not None:
             self.shedding = Shedding(self.store, self._quota, _tell, lambda: self._look().wall_ms, _IN_HAND)
-        self.is_full = False
 
     def _open(self) -> Store:
         return Store._open(self._path, _NAME, 0.0, 1, self._look)  # noqa: SLF001 - ``open`` is this in a thread
@@ -202,12 +218,20 @@ class Edge:
         return True
 
     def fill(self, *, is_full: bool) -> None:
-        """Let the file grow no further, or again; what SQLite then says is SQLite's own."""
+        """Let the file grow no further than the reserve, or again; what SQLite then says is SQLite's own."""
+        room = cast(_Room, self.store._writer._reserve)  # noqa: SLF001
+        room.pages, room.is_full = self._allow, is_full
+        self._allow(0 if is_full else 1_000_000)
+
+    @property
+    def is_full(self) -> bool:
+        return cast(_Room, self.store._writer._reserve).is_full  # noqa: SLF001
+
+    def _allow(self, more: int) -> None:
         connection = self.store._writer._connection  # noqa: SLF001
         if connection is not None:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            connection.execute(f"PRAGMA max_page_count = {pages if is_full else 1_000_000}")
-            self.is_full = is_full
+            connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
     def kill(self) -> None:
         """End the process at once: the files stay as they are, nothing is closed."""
@@ -245,17 +269,24 @@ class Edge:
         origin = self._path.with_name("edge.db.origin").read_bytes()
         self.backups.append(Backup(self._files(), origin, self._truth.count))
 
-    def put_back(self, *, is_whole: bool) -> None:
-        """Put an older copy in the place of the store: the whole folder, or the database alone."""
+    def put_back(self, at_centre: Set[int], *, is_whole: bool) -> None:
+        """Put an older copy in the place of the store: the whole folder, or the database alone.
+
+        Beside a database alone its marks say how far the newer one was, and nothing below that is sent again.
+        """
         backup = self._chance.choice(self.backups)
         files = dict(backup.files)
+        passed: set[int] = set()
         if is_whole:
             origin, fresh = self._path.with_name("edge.db.origin"), self._path.with_name("restored")
             fresh.write_bytes(backup.origin)
             fresh.rename(origin)
         else:
             files["edge.db.marks"] = self._files()["edge.db.marks"]
-        self._truth.spare_from(backup.accepted)
+            for lane, state in self.store.lanes().items():
+                found = (self._truth.number_at(self.store.epoch, lane, seq) for seq in range(1, state.acked_seq + 1))
+                passed.update(number for number in found if number is not None)
+        self._truth.spare(backup.accepted, at_centre, passed)
         self._old_marks.clear()
         self._restart(files)
 

@@ -5,7 +5,7 @@ after a restore, under another epoch; a record is looked up by the epoch that ga
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from edge_agent.epochs import PastEpoch
@@ -25,7 +25,8 @@ class Truth:
     order: list[int] = field(default_factory=list)
     given: dict[tuple[int, Lane, int], int] = field(default_factory=dict)
     before: dict[int, PastEpoch] = field(default_factory=dict)
-    spared_ranges: list[tuple[int, int]] = field(default_factory=list)
+    spared: set[int] = field(default_factory=set)
+    is_put_back: bool = False
     impossible: set[int] = field(default_factory=set)
 
     @property
@@ -44,30 +45,28 @@ class Truth:
         if past:
             self.before.setdefault(epoch, past[-1])
 
-    def spare_from(self, place: int) -> None:
-        """Note that a disk was put back to when so many had been accepted; what the centre has of the rest stays."""
-        self.spared_ranges.append((place, self.count))
+    def spare(self, place: int, at_centre: Set[int], passed: Iterable[int]) -> None:
+        """Note that a disk was put back to when so many had been accepted; the centre has what it has.
+
+        Shape: ``passed`` had left their lanes for a tombstone; where that was on this disk only it is gone, too.
+        """
+        self.is_put_back = True
+        self.spared |= {*self.order[place:], *passed} - at_centre
 
     def number_at(self, epoch: int, lane: Lane, seq: int) -> int | None:
         while (before := self.before.get(epoch)) is not None and seq <= before.last[lane]:
             epoch = before.epoch
         return self.given.get((epoch, lane, seq))
 
-    def check(self, told: Iterable[Told], at_restore: Sequence[frozenset[int]]) -> Counter[str]:
-        """Compare with what the centre has; give how much was set aside or let go, and told. Raises: Violation.
-
-        Shape: ``at_restore`` is what the centre had when a disk was put back, one for each time.
-        """
+    def check(self, told: Iterable[Told]) -> Counter[str]:
+        """Compare with what the centre has; give how much was set aside or let go, and told. Raises: Violation."""
         there, stones, met = self._there(told)
         buried = self._buried(stones)
-        spared: set[int] = set()
-        for (start, end), had in zip(self.spared_ranges, at_restore, strict=True):
-            spared |= set(self.order[start:end]) - had
         missing = [number for number in self.order if number not in there]
-        lost = [number for number in missing if number not in buried and number not in spared]
+        lost = [number for number in missing if number not in buried and number not in self.spared]
         if lost:
             raise Violation(f"{len(lost)} are lost in silence, the first one {lost[0]} of {self.lanes[lost[0]].word}")
-        if not self.spared_ranges:
+        if not self.is_put_back:
             self._check_counts(missing, stones)
         met["shed"] += sum(stone.body["lost"] for _, stone in stones if stone.body["reason"] in _SHED)
         met["set_aside_edge"] += sum(stone.body["reason"] == "quarantined" for _, stone in stones)
