@@ -64,6 +64,11 @@ class Gate:
         self._done: deque[float] = deque(maxlen=1024)
         self._pictured: dict[int, float] = {}
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether deliveries are under way."""
+        return self._inside > 0
+
     @contextmanager
     def place(self, gateway_id: int, lane: Lane | None) -> Iterator[None]:
         """Hold a place for a batch while its body is read and stored.

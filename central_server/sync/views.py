@@ -241,8 +241,9 @@ async def _body(request: web.Request, limit: int) -> bytes:
 
 def set_up(app: web.Application) -> None:
     """Give an application what the gateways' door works with."""
-    app[EXPANDER] = Expander(app[DB], app[HUB])
-    app[GATE], app[LAG] = Gate(), Lag(app[DB])
+    app[GATE] = gate = Gate()
+    app[EXPANDER] = Expander(app[DB], app[HUB], is_pressed=lambda: gate.is_pressed)
+    app[LAG] = Lag(app[DB])
     app[SNAPSHOTS] = Snapshots(app[DB], app[HUB])
     app[REFUSALS] = Refusals(app[DB])
 

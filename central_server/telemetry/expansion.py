@@ -44,12 +44,19 @@ _PASSING = (OperationalError, InterfaceError)
 
 
 class Expander:
-    """Expand what is in the log, by lane and age, whenever it is woken."""
+    """Expand what is in the log, by lane and age, whenever it is woken; ``is_pressed`` is while deliveries are under way."""
 
-    def __init__(self, db: Database, hub: Hub, now: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        db: Database,
+        hub: Hub,
+        now: Callable[[], int] = now_ms,
+        is_pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._db = db
         self._hub = hub
         self._now = now
+        self._is_pressed = is_pressed
         self._wake = asyncio.Event()
         self._woken_at = self._burst_since = -_BURST_S
         self._known: dict[int, dict[Series, SeriesKey]] = {}
@@ -93,9 +100,12 @@ class Expander:
     async def _let_in(self) -> None:
         """Leave the time to the door while gateways come back with what they have kept: first the Ack, then this.
 
-        Not for alarms, and not for long.
+        Not for alarms, and not for long. A delivery under way counts, too: one that a slow disk holds up would else
+        meet an expansion, which holds up the next.
         """
-        while time.monotonic() - self._woken_at < _PAUSE_S and time.monotonic() - self._burst_since < _BURST_S:
+        while (
+            self._is_pressed() or time.monotonic() - self._woken_at < _PAUSE_S
+        ) and time.monotonic() - self._burst_since < _BURST_S:
             async with self._db.read() as connection:
                 if await store.has_urgent(connection):
                     return

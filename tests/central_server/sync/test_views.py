@@ -320,4 +320,5 @@ async def test_what_is_refused_is_in_the_audit_once_a_minute_and_a_copied_gatewa
     ]
     (alarm,) = await centre.rows("alarm")
     assert (alarm.condition, alarm.subject, alarm.cleared_at) == ("gateway_copied", "gateway:gw-1", None)
+    await settled(centre)
     assert [row.seq for row in await centre.rows("reading")] == await counted(centre) == [1, 2, 3]

@@ -91,6 +91,21 @@ async def test_two_expanders_at_once_count_once(log: Log) -> None:
     assert sorted(row.seq for row in await log.rows("reading")) == list(range(1, 21))
 
 
+async def test_a_delivery_under_way_goes_first_but_not_for_ever(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("central_server.telemetry.expansion._BURST_S", 0.3)
+    is_pressed = True
+    log.expander = Expander(log.db, Hub(), is_pressed=lambda: is_pressed)
+    await log.take(Lane.BILLING, 1, energy(1, "1"))
+    log.expander.wake()
+    expanding = asyncio.create_task(log.expand())
+    await asyncio.sleep(0.15)
+    assert await log.rows("reading") == [], "20 ms after the last batch, and another is on its way"
+    assert await expanding == 1
+    is_pressed = False
+    await log.take(Lane.BILLING, 2, energy(2, "2"))
+    assert await log.expand() == 1
+
+
 async def test_what_a_crash_left_stored_but_not_expanded_is_expanded_at_the_next_start(log: Log) -> None:
     await log.take(Lane.BILLING, 1, energy(1, "1"))
     await log.take(Lane.TELEMETRY, 1, Reading(POWER, 2, Decimal(5), Quality.GOOD))
