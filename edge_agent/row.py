@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from edge_agent.plain import Plain, is_plain, plain_of
 from edge_agent.seal import seal_reading, seal_record
 from protocols.quantity import MANTISSA_LIMIT, Quality, from_scaled, to_scaled
 from protocols.record import Event, Lane, Reading, Record, Series
@@ -15,8 +16,6 @@ MAX_NAME_LENGTH = 200  # a batch full of names must stay far below its limit
 
 # lane, seq, series_id, at, mantissa, exponent, quality, raw, event, seal
 Row = tuple[int, int, int | None, int, int | None, int | None, int | None, bytes | None, str | None, int]
-# seq, series_id, at, mantissa, exponent, quality, seal
-PLAIN = 7
 # seq, device, point, unit, at, mantissa, exponent, quality, raw, event
 JoinedRow = tuple[int, str | None, str, str, int, int | None, int, int, bytes | None, str | None]
 
@@ -40,31 +39,25 @@ def to_rows(lane: Lane, first_seq: int, records: Sequence[Record], series_ids: M
 
 def to_parts(
     lane: Lane, first_seq: int, records: Sequence[Record], series_ids: Mapping[Series, int]
-) -> tuple[list[int], list[Row]]:
-    """Lay records out as ``to_rows`` does: plain readings as ``PLAIN`` numbers each in one list, then all others.
-
-    Nearly every reading is a number and nothing else; five columns less and no row of its own make it twice as fast.
+) -> tuple[Plain | None, list[Row]]:
+    """Lay records out as ``to_rows`` does: the plain readings as columns, then rows of all others.
 
     Raises: RecordRefused.
     """
-    plain: list[int] = []
-    others: list[Row] = []
+    seqs: Sequence[int] = range(first_seq, first_seq + len(records))
+    plain = plain_of(lane, seqs, records, series_ids)
+    if plain is not None:
+        return plain, []
     number = int(lane)
-    for seq, record in enumerate(records, first_seq):
-        if not isinstance(record, Event):
-            series, at, value, quality, raw = record
-            if value is not None and not raw and -MANTISSA_LIMIT < at < MANTISSA_LIMIT:
-                try:
-                    mantissa, exponent = to_scaled(value)
-                except ValueError:
-                    others.append(_to_row(number, seq, record, series_ids))
-                    continue
-                key, code = series_ids[series], int(quality)
-                seal = seal_reading(number, seq, key, at, mantissa, exponent, code, b"")
-                plain += (seq, key, at, mantissa, exponent, code, seal)
-                continue
-        others.append(_to_row(number, seq, record, series_ids))
-    return plain, others
+    chosen: list[tuple[int, Record]] = []
+    others: list[Row] = []
+    for seq, record in zip(seqs, records, strict=True):
+        if is_plain(record):
+            chosen.append((seq, record))
+        else:
+            others.append(_to_row(number, seq, record, series_ids))
+    seqs, records = [seq for seq, _ in chosen], [record for _, record in chosen]
+    return plain_of(lane, seqs, records, series_ids), others
 
 
 def _to_row(lane: int, seq: int, record: Record, series_ids: Mapping[Series, int]) -> Row:

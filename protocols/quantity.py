@@ -1,7 +1,7 @@
 """Values with a unit and a quality, and the one canonical unit of every quantity."""
 
 import struct
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -137,23 +137,33 @@ def to_scaled(value: Decimal) -> tuple[int, int]:
 
     Raises: ValueError for a number that is not finite or needs more than 62 bits or 18 places.
     """
-    head, _, tail = str(value).partition(".")
+    return scaled_of(str(value))  # through its text costs less than half of what the number's own methods do
+
+
+def scaled_of(text: str) -> tuple[int, int]:
+    """Split the text of an exact decimal as ``to_scaled`` splits the number.
+
+    Raises: ValueError, also for what is no number.
+    """
+    head, _, tail = text.partition(".")
     try:
-        # Through its text costs less than half of what the number's own methods do.
         mantissa, exponent = int(head + tail), -len(tail)
     except ValueError:  # an exponent in the text, or no finite number
-        mantissa, exponent = _split(value)
+        mantissa, exponent = _split(text)
     if exponent not in _POWERS:
-        raise ValueError(f"{value} has more decimal places than a reading can keep (18)")
+        raise ValueError(f"{text} has more decimal places than a reading can keep (18)")
     if not -MANTISSA_LIMIT < mantissa < MANTISSA_LIMIT:
-        raise ValueError(f"{value} has more digits than a reading can keep (62 bits)")
+        raise ValueError(f"{text} has more digits than a reading can keep (62 bits)")
     return mantissa, exponent
 
 
-def _split(value: Decimal) -> tuple[int, int]:
-    sign, digits, exponent = value.as_tuple()
+def _split(text: str) -> tuple[int, int]:
+    try:
+        sign, digits, exponent = Decimal(text).as_tuple()
+    except InvalidOperation:
+        raise ValueError(f"{text} is not a number") from None
     if not isinstance(exponent, int):
-        raise ValueError(f"{value} is not a finite number")
+        raise ValueError(f"{text} is not a finite number")
     mantissa = int("".join(map(str, digits)))
     return -mantissa if sign else mantissa, exponent
 
