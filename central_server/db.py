@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from central_server.crypto import Vault, give_vault
 from central_server.errors import UsageError
 from central_server.sqlite_driver import NAME as SQLITE
+from central_server.straight import WRITE, T, Transactions, Work
 
 _DRIVERS = {"sqlite": SQLITE, "postgresql": "postgresql+asyncpg"}
 _BUSY_MS = 30_000
@@ -32,16 +33,22 @@ class Database:
         self.url = _url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _engine(self.url)
-        if vault is not None:
-            self.take_vault(vault)
         self._writing = asyncio.Lock()
-        if self.is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _on_sqlite_connect)
-            event.listen(self._engine.sync_engine, "begin", _on_sqlite_begin)
+        self._straight = Transactions(_straight_engine(self.url), self._writing) if self.is_sqlite else None
+        for engine in self._engines():
+            if self.is_sqlite:
+                event.listen(engine, "connect", _on_sqlite_connect)
+                event.listen(engine, "begin", _on_sqlite_begin)
+            if vault is not None:
+                give_vault(engine.dialect, vault)
+
+    def _engines(self) -> list[Engine]:
+        return [self._engine.sync_engine] + ([self._straight.engine] if self._straight else [])
 
     def take_vault(self, vault: Vault) -> None:
         """Let personal columns be read and written with a key."""
-        give_vault(self._engine.dialect, vault)
+        for engine in self._engines():
+            give_vault(engine.dialect, vault)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -66,11 +73,33 @@ class Database:
                 yield connection
             return
         async with self._writing, self._engine.connect() as connection:
-            await connection.execution_options(gatehouse_write=True)
+            await connection.execution_options(**{WRITE: True})
             async with connection.begin():
                 yield connection
 
+    async def look(self, work: Work[T]) -> T:
+        """Run a short transaction that only reads, for who waits for nothing else; the fastest way to ask.
+
+        Shape: ``work`` gets a connection as ``read`` gives it, and waits for nothing but that.
+        """
+        if self._straight is not None:
+            return await self._straight.read(work)
+        async with self.read() as connection:
+            return await work(connection)
+
+    async def keep(self, work: Work[T]) -> T:
+        """Run a short transaction that writes; it is durable when this returns, and gone if it fails.
+
+        Several may share one sync of the disk, and ``work`` may be run a second time, of which one counts.
+        """
+        if self._straight is not None:
+            return await self._straight.write(work)
+        async with self.write() as connection:
+            return await work(connection)
+
     async def close(self) -> None:
+        if self._straight is not None:
+            await self._straight.close()
         await self._engine.dispose()
 
 
@@ -98,6 +127,11 @@ def _engine(url: URL) -> AsyncEngine:
         raise UsageError("database_driver", text, package=error.name) from None
 
 
+def _straight_engine(url: URL) -> Engine:
+    options = {"timeout": _BUSY_MS / 1000, "check_same_thread": False}
+    return create_engine(url.set(drivername="sqlite"), connect_args=options)
+
+
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: _on_sqlite_begin says which kind.
     connection.isolation_level = None
@@ -108,7 +142,7 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
 
 
 def _on_sqlite_begin(connection: Any) -> None:
-    is_write = connection.get_execution_options().get("gatehouse_write", False)
+    is_write = connection.get_execution_options().get(WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
 

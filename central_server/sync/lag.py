@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.db import Database
 from central_server.schema import batch
@@ -25,8 +26,10 @@ class Lag:
         """Give how many batches wait, a second ago at most."""
         if self._clock() - self._counted_at >= _FRESH_S:
             self._counted_at = self._clock()
-            pending = select(batch.c.id).where(batch.c.packed_at.is_(None), batch.c.error.is_(None)).limit(_MOST)
-            async with self._db.read() as connection:
-                counting = select(func.count()).select_from(pending.subquery())
-                self._batches = int((await connection.execute(counting)).scalar_one())
+            self._batches = await self._db.look(_count)
         return self._batches
+
+
+async def _count(connection: AsyncConnection) -> int:
+    pending = select(batch.c.id).where(batch.c.packed_at.is_(None), batch.c.error.is_(None)).limit(_MOST)
+    return int((await connection.execute(select(func.count()).select_from(pending.subquery()))).scalar_one())

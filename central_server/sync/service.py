@@ -7,6 +7,7 @@ import logging
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,8 +56,7 @@ async def authenticate(db: Database, authorization: str) -> store.GatewayRow:
     edge_id, _, secret = credentials.partition(":")
     found = None
     if is_edge_id(edge_id):
-        async with db.read() as connection:
-            found = await store.find_gateway(connection, edge_id)
+        found = await db.look(partial(store.find_gateway, edge_id=edge_id))
     given = secret_hash(secret)
     is_right = hmac.compare_digest(given, found.secret_hash if found else secret_hash(""))
     if scheme != _SCHEME or found is None or found.is_revoked or not secret or not is_right:
@@ -103,8 +103,7 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
             edge_id=gateway.edge_id,
         )
     try:
-        async with db.write() as connection:
-            taken = await _store(connection, gateway, header, body, is_compared=False)
+        taken = await db.keep(partial(_store, gateway=gateway, header=header, body=body, is_compared=False))
         if taken is None:  # to compare takes a while, and no other gateway is to wait for it
             taken = await _compare_and_store(db, gateway, header, body)
         return taken
@@ -119,8 +118,7 @@ async def take_batch(db: Database, gateway: store.GatewayRow, body: bytes) -> Ta
 
 async def _compare_and_store(db: Database, gateway: store.GatewayRow, header: Header, body: bytes) -> Taken:
     await _check_overlap(db, gateway, header, body)
-    async with db.write() as connection:
-        taken = await _store(connection, gateway, header, body, is_compared=True)
+    taken = await db.keep(partial(_store, gateway=gateway, header=header, body=body, is_compared=True))
     assert taken is not None
     return taken
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BindParameter, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.schema import batch, gateway, gateway_epoch, gateway_key, gateway_series, lane_mark
@@ -23,16 +23,23 @@ class GatewayRow:
     sign_key: str | None = None
 
 
+# What every batch asks is put together once; the library would do it, and look for what it made of it, each time.
+_GATEWAY: BindParameter[int] = bindparam("of_gateway")
+_EPOCH: BindParameter[str] = bindparam("of_epoch")
+_LANE: BindParameter[int] = bindparam("of_lane")
+_AT_LANE = lane_mark.c.gateway_id == _GATEWAY, lane_mark.c.epoch == _EPOCH, lane_mark.c.lane == _LANE
+_FIND = select(
+    gateway.c.id,
+    gateway.c.edge_id,
+    gateway.c.site_id,
+    gateway.c.secret_hash,
+    gateway.c.revoked_at,
+    gateway.c.sign_key,
+).where(gateway.c.edge_id == bindparam("name"))
+
+
 async def find_gateway(connection: AsyncConnection, edge_id: str) -> GatewayRow | None:
-    query = select(
-        gateway.c.id,
-        gateway.c.edge_id,
-        gateway.c.site_id,
-        gateway.c.secret_hash,
-        gateway.c.revoked_at,
-        gateway.c.sign_key,
-    ).where(gateway.c.edge_id == edge_id)
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(_FIND, {"name": edge_id})).one_or_none()
     return None if row is None else GatewayRow(row[0], row[1], row[2], row[3], row[4] is not None, row[5])
 
 
@@ -70,27 +77,34 @@ class LaneRow(NamedTuple):
     is_let_in: bool
 
 
-async def lane_of(connection: AsyncConnection, known: GatewayRow, header: Header) -> LaneRow:
-    """Read all that decides on a batch, in one question: it is asked for each."""
-    epochs, names, gateway_id = gateway_epoch.c, gateway_series.c, known.id
-    of_gateway = select(epochs.epoch).where(epochs.gateway_id == gateway_id)
-    query = select(
-        select(lane_mark.c.high_seq).where(*_lane(gateway_id, header)).scalar_subquery(),
-        of_gateway.order_by(epochs.since.desc(), epochs.epoch.desc()).limit(1).scalar_subquery(),
-        of_gateway.where(epochs.epoch == str(header.epoch)).exists(),
-        select(func.max(names.number))
-        .where(names.gateway_id == gateway_id, names.epoch == str(header.epoch))
-        .scalar_subquery(),
-        select(gateway.c.id).where(*let_in(known)).exists(),
-    )
-    mark, newest, is_known, most, is_let_in = (await connection.execute(query)).one()
-    return LaneRow(mark, None if newest is None else int(newest), bool(is_known), most or 0, bool(is_let_in))
-
-
 def let_in(known: GatewayRow) -> tuple[Any, ...]:
     """Give what holds of a gateway's row while it is let in as it was known: not shut out, no other box in its place."""
+    return _let_in(known.id, known.sign_key)
+
+
+def _let_in(gateway_id: Any, sign_key: Any) -> tuple[Any, ...]:
     own = gateway.c
-    return own.id == known.id, own.revoked_at.is_(None), own.sign_key.is_(None) | (own.sign_key == known.sign_key)
+    return own.id == gateway_id, own.revoked_at.is_(None), own.sign_key.is_(None) | (own.sign_key == sign_key)
+
+
+_OF_GATEWAY = select(gateway_epoch.c.epoch).where(gateway_epoch.c.gateway_id == _GATEWAY)
+_NAMES = select(func.max(gateway_series.c.number)).where(
+    gateway_series.c.gateway_id == _GATEWAY, gateway_series.c.epoch == _EPOCH
+)
+_LANE_OF = select(
+    select(lane_mark.c.high_seq).where(*_AT_LANE).scalar_subquery(),
+    _OF_GATEWAY.order_by(gateway_epoch.c.since.desc(), gateway_epoch.c.epoch.desc()).limit(1).scalar_subquery(),
+    _OF_GATEWAY.where(gateway_epoch.c.epoch == _EPOCH).exists(),
+    _NAMES.scalar_subquery(),
+    select(gateway.c.id).where(*_let_in(_GATEWAY, bindparam("of_key"))).exists(),
+)
+
+
+async def lane_of(connection: AsyncConnection, known: GatewayRow, header: Header) -> LaneRow:
+    """Read all that decides on a batch, in one question: it is asked for each."""
+    asked = {**_lane(known.id, header), "of_key": known.sign_key}
+    mark, newest, is_known, most, is_let_in = (await connection.execute(_LANE_OF, asked)).one()
+    return LaneRow(mark, None if newest is None else int(newest), bool(is_known), most or 0, bool(is_let_in))
 
 
 async def newest_epochs(connection: AsyncConnection) -> dict[int, int]:
@@ -125,6 +139,14 @@ async def logged_from(
     return [Logged(row[0], row[1], row[2], bytes(row[3])) for row in await connection.execute(query)]
 
 
+_MOVE = (
+    update(lane_mark)
+    .where(*_AT_LANE, lane_mark.c.high_seq == bindparam("of_mark"))
+    .values(high_seq=bindparam("to_mark"))
+)
+_APPEND = insert(batch)
+
+
 async def move_mark(connection: AsyncConnection, gateway_id: int, header: Header, before: int | None) -> bool:
     """Move a mark to a batch's end if it still stands where it was read; tell whether it did."""
     if before is None:
@@ -132,9 +154,7 @@ async def move_mark(connection: AsyncConnection, gateway_id: int, header: Header
         await connection.execute(insert(lane_mark).values(**values, high_seq=header.last_seq))
         return True
     moved = await connection.execute(
-        update(lane_mark)
-        .where(*_lane(gateway_id, header), lane_mark.c.high_seq == before)
-        .values(high_seq=header.last_seq)
+        _MOVE, {**_lane(gateway_id, header), "of_mark": before, "to_mark": header.last_seq}
     )
     return moved.rowcount == 1
 
@@ -154,7 +174,7 @@ async def append_batch(
         "received_at": received_at,
         "body": body,
     }
-    made = await connection.execute(insert(batch).values(values))
+    made = await connection.execute(_APPEND, values)
     key = made.inserted_primary_key
     return int(key[0]) if key else 0
 
@@ -164,9 +184,5 @@ def _logged(gateway_id: int, header: Header) -> tuple[Any, ...]:
     return own.gateway_id == gateway_id, own.epoch == str(header.epoch), own.lane == int(header.lane)
 
 
-def _lane(gateway_id: int, header: Header) -> tuple[Any, ...]:
-    return (
-        lane_mark.c.gateway_id == gateway_id,
-        lane_mark.c.epoch == str(header.epoch),
-        lane_mark.c.lane == int(header.lane),
-    )
+def _lane(gateway_id: int, header: Header) -> dict[str, Any]:
+    return {"of_gateway": gateway_id, "of_epoch": str(header.epoch), "of_lane": int(header.lane)}
