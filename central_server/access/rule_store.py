@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, union_all, update
+from sqlalchemy import bindparam, delete, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.access.model import HELD_OPEN_S, PULSE_MS, Basis, Card, Door, SiteRules, Span
@@ -215,10 +215,11 @@ async def go_on_from(connection: AsyncConnection, gateway_id: int, version: int)
     return (await connection.execute(behind.values(version=version, digest=""))).rowcount == 1
 
 
+_VERSION = select(door_rules.c.version).where(door_rules.c.gateway_id == bindparam("of_gateway"))
+
+
 async def version_of(connection: AsyncConnection, gateway_id: int) -> int | None:
-    found: int | None = await connection.scalar(
-        select(door_rules.c.version).where(door_rules.c.gateway_id == gateway_id)
-    )
+    found: int | None = await connection.scalar(_VERSION, {"of_gateway": gateway_id})
     return found
 
 

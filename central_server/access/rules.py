@@ -1,9 +1,11 @@
 """Keep the rules of every gateway up to date with the records: a new version whenever anything in them changes."""
 
 import asyncio
-import functools
 import logging
 from collections.abc import Sequence
+from functools import partial, reduce
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.access import rule_store
 from central_server.access.model import SiteRules, build
@@ -113,29 +115,28 @@ async def delta_for(db: Database, gateway_id: int, have: str, whole_bytes: int) 
 def _joined(bodies: Sequence[str]) -> bytes | None:
     deltas = [decode_delta(body.encode()) for body in bodies]
     try:
-        return encode_delta(functools.reduce(merge, deltas))
+        return encode_delta(reduce(merge, deltas))
     except ValueError:  # a restored copy has counted on from a version that it never had
         return None
 
 
-async def note_version(db: Database, gateway_id: int, told: object) -> None:
-    """Take note of the version a gateway decides by: a restored centre must not hand down older ones for ever.
+async def note_version(connection: AsyncConnection, gateway_id: int, told: object) -> int | None:
+    """Take note of the version a gateway decides by, and give the one that it is to have; None where it has no doors.
 
-    A gateway refuses rules of a lower version than its own, as it must.
+    A gateway refuses rules of a lower version than its own, as it must, and a restored centre must not hand down such
+    for ever.
     """
-    if type(told) is not int or not 0 < told < 2**53:
-        return
-    ours = await version_for(db, gateway_id)
-    if ours is not None and told > ours:
-        async with db.write() as connection:
-            if await rule_store.go_on_from(connection, gateway_id, told):
-                log.warning("gateway %d has door rules %d, newer than ours: counting on from there", gateway_id, told)
+    ours = await rule_store.version_of(connection, gateway_id)
+    if type(told) is not int or ours is None or not ours < told < 2**53:
+        return ours
+    if await rule_store.go_on_from(connection, gateway_id, told):
+        log.warning("gateway %d has door rules %d, newer than ours: counting on from there", gateway_id, told)
+    return await rule_store.version_of(connection, gateway_id)
 
 
 async def version_for(db: Database, gateway_id: int) -> int | None:
     """Give the version of a gateway's rules; None where it has no doors."""
-    async with db.read() as connection:
-        return await rule_store.version_of(connection, gateway_id)
+    return await db.look(partial(rule_store.version_of, gateway_id=gateway_id))
 
 
 async def body_for(db: Database, gateway_id: int) -> bytes | None:

@@ -61,11 +61,6 @@ class Configs:
             if self._down.send(gateway_id, {"type": "config", "offer": self._signed(each)}):
                 self._sent[gateway_id] = each.number
 
-    async def number_for(self, gateway_id: int) -> int | None:
-        """Give the number on offer for a gateway."""
-        async with self._db.read() as connection:
-            return await store.number_on_offer(connection, gateway_id)
-
     async def offer_for(self, gateway_id: int) -> dict[str, Any] | None:
         """Give what is on offer for a gateway, signed."""
         async with self._db.read() as connection:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server import audit
@@ -83,11 +83,14 @@ async def numbers_on_offer(connection: AsyncConnection) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+_own = config_revision.c
+_ON_OFFER = select(_own.number).where(_own.gateway_id == bindparam("of_gateway"), _own.state == OFFERED)
+_ON_OFFER = _ON_OFFER.order_by(_own.number.desc()).limit(1)
+
+
 async def number_on_offer(connection: AsyncConnection, gateway_id: int) -> int | None:
     """Give the number on offer for one gateway: each asks with every status."""
-    own = config_revision.c
-    query = select(own.number).where(own.gateway_id == gateway_id, own.state == OFFERED).order_by(own.number.desc())
-    found: int | None = await connection.scalar(query.limit(1))
+    found: int | None = await connection.scalar(_ON_OFFER, {"of_gateway": gateway_id})
     return found
 
 

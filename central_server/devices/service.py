@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server import audit
 from central_server.alarms import store as alarm_store
@@ -45,7 +46,7 @@ class _Device(BaseModel):
     error: str | None = None
 
 
-class _Status(BaseModel):
+class Status(BaseModel):
     """What is used of a gateway's status; the rest is kept as it came."""
 
     model_config = ConfigDict(extra="allow")
@@ -70,24 +71,30 @@ class DeviceView:
         return next((bus for bus in buses if bus.get("id") == self.device.bus), {})
 
 
-async def note_status(db: Database, gateway_id: int, edge_id: str, status: Any) -> list[dict[str, Any]]:
-    """Keep a gateway's status and its devices; give the state of each for the live stream.
+def read_status(edge_id: str, status: Any) -> Status:
+    """Read what a gateway says of itself.
 
     Raises: BadRequest for a status of another shape, Forbidden for another gateway's.
     """
     try:
-        read = _Status.model_validate(status)
+        read = Status.model_validate(status)
     except ValidationError as error:
         text = "The status has another shape than this version expects: {detail}."
         raise BadRequest("sync_broken_status", text, detail=error.errors()[0]["msg"]) from None
     if read.edge_id != edge_id:
         text = "Gateway '{caller}' may not report for '{edge_id}'."
         raise Forbidden("sync_wrong_gateway", text, caller=edge_id, edge_id=read.edge_id)
+    return read
+
+
+async def note_status(
+    connection: AsyncConnection, gateway_id: int, read: Status, told: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Keep a gateway's status as it told it, and its devices; give the state of each for the live stream."""
     keys = ("name", "kind", "bus", "profile", "address")
     described = [{"code": found.id, **{key: getattr(found, key)[:128] for key in keys}} for found in read.devices]
-    async with db.write() as connection:
-        await store.save_status(connection, gateway_id, status, now_ms())
-        ids = await store.save_devices(connection, gateway_id, described, now_ms())
+    await store.save_status(connection, gateway_id, told, now_ms())
+    ids = await store.save_devices(connection, gateway_id, described, now_ms())
     return [
         {"device": ids[found.id], "state": found.state, "breaker": found.breaker, "error": found.error}
         for found in read.devices

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.rbac import Actor
@@ -93,22 +93,34 @@ async def devices(connection: AsyncConnection, actor: Actor, device_id: int | No
     ]
 
 
+_SAVE = update(gateway).where(gateway.c.id == bindparam("of_gateway"))
+_SAVE = _SAVE.values(last_seen_at=bindparam("seen_at"), status=bindparam("told"))
+_OF_GATEWAY = select(device).where(device.c.gateway_id == bindparam("of_gateway"))
+
+
 async def save_status(connection: AsyncConnection, gateway_id: int, status: Mapping[str, Any], at: int) -> None:
     text = json.dumps(status, ensure_ascii=False)
-    await connection.execute(update(gateway).where(gateway.c.id == gateway_id).values(last_seen_at=at, status=text))
+    await connection.execute(_SAVE, {"of_gateway": gateway_id, "seen_at": at, "told": text})
 
 
 async def save_devices(
     connection: AsyncConnection, gateway_id: int, described: Sequence[Mapping[str, str]], at: int
 ) -> dict[str, int]:
     """Note new devices and what has changed of known ones; give the ids of those described."""
-    known = await device_ids(connection, gateway_id, [found["code"] for found in described], at)
-    rows = (await connection.execute(select(device).where(device.c.gateway_id == gateway_id))).mappings()
-    before = {row["code"]: row for row in rows}
-    for found in described:
-        if any(before[found["code"]][key] != value for key, value in found.items()):
-            await connection.execute(update(device).where(device.c.id == known[found["code"]]).values(**found))
-    return known
+    wanted = {found["code"]: found for found in described}
+    before = await _rows_of(connection, gateway_id)
+    if wanted.keys() - before.keys():
+        await device_ids(connection, gateway_id, wanted, at)
+        before = await _rows_of(connection, gateway_id)
+    for code, found in wanted.items():
+        if any(before[code][key] != value for key, value in found.items()):
+            await connection.execute(update(device).where(device.c.id == before[code]["id"]).values(**found))
+    return {code: before[code]["id"] for code in wanted}
+
+
+async def _rows_of(connection: AsyncConnection, gateway_id: int) -> dict[str, Mapping[Any, Any]]:
+    rows = (await connection.execute(_OF_GATEWAY, {"of_gateway": gateway_id})).mappings()
+    return {row["code"]: row for row in rows}
 
 
 async def add_gateway(

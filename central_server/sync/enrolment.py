@@ -5,9 +5,10 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server import audit
@@ -123,22 +124,25 @@ async def authenticate(db: Database, peer_certificate: Mapping[str, Any], now: i
     """
     names: Sequence[tuple[str, str]] = peer_certificate.get("subjectAltName", ())
     edge_id = next((uri.removeprefix(NAME) for kind, uri in names if kind == "URI" and uri.startswith(NAME)), "")
-    serial = serial_of(peer_certificate)
-    async with db.read() as connection:
-        found = await find_gateway(connection, edge_id)
-        query = select(certificate.c.gateway_id, certificate.c.expires_at).where(
-            certificate.c.serial == serial, certificate.c.revoked_at.is_(None)
-        )
-        owner, expires_at = (await connection.execute(query)).one_or_none() or (None, 0)
-        if found is None or found.is_revoked or owner != found.id:
-            raise shut_out(edge_id)
-        if expires_at <= now:  # TLS looks at it once, and a connection may live longer
-            text = "This gateway's certificate has ended. Enrol it anew: 'central edge invite', then 'edge enroll'."
-            raise NotSignedIn("sync_ended", text, edge_id=edge_id)
-        if found.sign_key is None:
-            own = gateway_key.c
-            newest = select(own.sign_key).where(own.gateway_id == found.id).order_by(own.since.desc()).limit(1)
-            found = replace(found, sign_key=(await connection.execute(newest)).scalar_one_or_none())
+    return await db.look(partial(_let_in, edge_id=edge_id, serial=serial_of(peer_certificate), now=now))
+
+
+_OWNER = select(certificate.c.gateway_id, certificate.c.expires_at)
+_OWNER = _OWNER.where(certificate.c.serial == bindparam("of_serial"), certificate.c.revoked_at.is_(None))
+
+
+async def _let_in(connection: AsyncConnection, edge_id: str, serial: str, now: int) -> GatewayRow:
+    found = await find_gateway(connection, edge_id)
+    owner, expires_at = (await connection.execute(_OWNER, {"of_serial": serial})).one_or_none() or (None, 0)
+    if found is None or found.is_revoked or owner != found.id:
+        raise shut_out(edge_id)
+    if expires_at <= now:  # TLS looks at it once, and a connection may live longer
+        text = "This gateway's certificate has ended. Enrol it anew: 'central edge invite', then 'edge enroll'."
+        raise NotSignedIn("sync_ended", text, edge_id=edge_id)
+    if found.sign_key is None:
+        own = gateway_key.c
+        newest = select(own.sign_key).where(own.gateway_id == found.id).order_by(own.since.desc()).limit(1)
+        found = replace(found, sign_key=(await connection.execute(newest)).scalar_one_or_none())
     return found
 
 

@@ -4,9 +4,7 @@ A batch names series by numbers and brings the names that the centre has not con
 learnt with the batch, in one transaction, so that whatever is in the log can be read.
 """
 
-from typing import Any
-
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.errors import Conflict
@@ -20,12 +18,14 @@ FORK = (
 )
 
 _own = gateway_series.c
+_NAMES = select(_own.number, _own.device, _own.point, _own.unit)
+_NAMES = _NAMES.where(_own.gateway_id == bindparam("of_gateway"), _own.epoch == bindparam("of_epoch"))
 
 
 async def names_of(connection: AsyncConnection, gateway_id: int, epoch: int) -> dict[int, Series]:
     """Give all that is known of a store's dictionary."""
-    query = select(_own.number, _own.device, _own.point, _own.unit).where(*_of(gateway_id, epoch))
-    return {row[0]: Series(row[1], row[2], row[3]) for row in await connection.execute(query)}
+    rows = await connection.execute(_NAMES, {"of_gateway": gateway_id, "of_epoch": str(epoch)})
+    return {row[0]: Series(row[1], row[2], row[3]) for row in rows}
 
 
 async def learn_names(connection: AsyncConnection, gateway_id: int, header: Header, have: int) -> int:
@@ -50,7 +50,3 @@ async def learn_names(connection: AsyncConnection, gateway_id: int, header: Head
             if rows:
                 await connection.execute(insert(gateway_series), rows)
             return have + len(fresh)
-
-
-def _of(gateway_id: int, epoch: int) -> tuple[Any, ...]:
-    return _own.gateway_id == gateway_id, _own.epoch == str(epoch)

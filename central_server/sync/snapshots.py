@@ -7,6 +7,7 @@ those of other gateways, without a batch behind it; the reading itself takes its
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -94,8 +95,7 @@ class Snapshots:
         is_due = self._now() - self._looked_at.get(gateway_id, -_LOOK_AGAIN_MS) >= _LOOK_AGAIN_MS
         if is_due and any(record.series not in known for record in readings):
             self._looked_at[gateway_id] = self._now()
-            async with self._db.read() as connection:
-                known = await _series_of(connection, gateway_id)
+            known = await self._db.look(partial(_series_of, gateway_id=gateway_id))
             self._known[gateway_id] = known
         return known
 

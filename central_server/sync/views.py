@@ -8,9 +8,11 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.access import rules
 from central_server.clock import now_ms
+from central_server.configs.store import number_on_offer
 from central_server.configs.views import CONFIGS
 from central_server.crypto import vault_of
 from central_server.devices import service as devices
@@ -103,13 +105,18 @@ async def take_status(app: web.Application, gateway: GatewayRow, body: bytes) ->
         json.dumps(status, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise BadRequest("sync_broken_status", "The status is not JSON.") from None
-    view = await devices.note_status(app[DB], gateway.id, gateway.edge_id, status)
+    read = devices.read_status(gateway.edge_id, status)
+    access = status.get("access")
+    decides_by = access.get("rules_version") if isinstance(access, dict) else None
+
+    async def note(connection: AsyncConnection) -> tuple[list[dict[str, Any]], int | None, int | None]:
+        view = await devices.note_status(connection, gateway.id, read, status)
+        version = await rules.note_version(connection, gateway.id, decides_by)
+        return view, version, await number_on_offer(connection, gateway.id)
+
+    view, version, offered = await app[DB].keep(note)
     told = {"type": "gateway", "id": gateway.id, "edge_id": gateway.edge_id, "devices": view}
     app[HUB].publish(told, site_id=gateway.site_id)
-    access = status.get("access")
-    await rules.note_version(app[DB], gateway.id, access.get("rules_version") if isinstance(access, dict) else None)
-    version = await rules.version_for(app[DB], gateway.id)
-    offered = await app[CONFIGS].number_for(gateway.id)
     return {"server_time": now_ms(), "rules_version": version, "config_revision": offered}
 
 

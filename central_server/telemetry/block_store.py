@@ -1,9 +1,10 @@
 """The SQL of packed readings: parts and days of each series, and the rollups of whole days."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +28,7 @@ class Parted(NamedTuple):
 async def add_parts(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
     """Add parts; one that is there already is written anew: the same batch packs to the same bytes."""
     if rows:
-        await connection.execute(_upsert(connection, block, ("series_id", "day", "part")), rows)
+        await connection.execute(_upsert(connection.dialect.name, block, ("series_id", "day", "part")), rows)
 
 
 async def bodies(connection: AsyncConnection, series_id: int, first: int, last: int) -> list[tuple[int, int, bytes]]:
@@ -98,7 +99,7 @@ async def quarter_bodies(connection: AsyncConnection, series_id: int, months: It
 
 async def put_quarters(connection: AsyncConnection, series_id: int, month: int, body: bytes) -> None:
     row = {"series_id": series_id, "month": month, "body": body}
-    await connection.execute(_upsert(connection, quarter, ("series_id", "month")), [row])
+    await connection.execute(_upsert(connection.dialect.name, quarter, ("series_id", "month")), [row])
 
 
 async def put_rollups(connection: AsyncConnection, span: str, series_id: int, buckets: Iterable[Bucket]) -> None:
@@ -121,7 +122,7 @@ async def put_rollups(connection: AsyncConnection, span: str, series_id: int, bu
         for it in buckets
     ]
     if rows:
-        await connection.execute(_upsert(connection, rollup, ("span", "start", "series_id")), rows)
+        await connection.execute(_upsert(connection.dialect.name, rollup, ("span", "start", "series_id")), rows)
 
 
 async def age(connection: AsyncConnection, series_ids: Any) -> int:
@@ -152,8 +153,8 @@ async def drop_old(connection: AsyncConnection) -> None:
     await connection.execute(delete(block).where(_own.part != 0, _own.part < 0))
 
 
-def _upsert(connection: AsyncConnection, table: Any, key: Sequence[str]) -> Any:
-    kind = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = kind(table)
+@cache
+def _upsert(dialect: str, table: Table, key: tuple[str, ...]) -> Any:
+    statement = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(table)
     rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=rest)

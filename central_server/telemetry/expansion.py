@@ -10,9 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from central_server.access import decisions
 from central_server.alarms import store as alarm_store
@@ -41,6 +43,39 @@ _PAUSE_S, _BURST_S, _QUIET_S = 0.02, 2.0, 1.0
 _TOGETHER = 8  # batches; more would keep the door waiting for the database
 # The database is away or full: not the batch's fault, and worth another try.
 _PASSING = (OperationalError, InterfaceError)
+
+
+class _Work(NamedTuple):
+    """Batches of one store's lane, what their numbers of series stand for, and whose register was read by hand."""
+
+    group: list[PendingBatch]
+    names: dict[int, Series]
+    by_hand: dict[int, SeriesKey]
+
+
+class _Open(NamedTuple):
+    """A batch unpacked; ``own`` is the series of a reading by hand."""
+
+    pending: PendingBatch
+    found: Opened
+    own: SeriesKey | None
+
+
+class _Packed(NamedTuple):
+    """A batch ready to be written down."""
+
+    pending: PendingBatch
+    found: Opened
+    keys: Mapping[Series, SeriesKey]
+    parts: list[dict[str, Any]]
+
+
+class _Told(NamedTuple):
+    """What batches have changed: the newest reading by series, which of them moved, and what else people look at."""
+
+    newest: dict[int, dict[str, Any]]
+    moved: set[int]
+    kinds: set[str]
 
 
 class Expander:
@@ -87,13 +122,12 @@ class Expander:
     async def expand_next(self) -> bool:
         """Expand the next batches; False if there are none."""
         await self._let_in()
-        async with self._db.read() as connection:
-            pending = await store.pending_batches(connection, _TOGETHER)
-            if not pending:
-                return False
-            names = await names_of(connection, pending[0].gateway_id, pending[0].epoch)
+        work = await self._db.look(_next_work)
+        if work is None:
+            return False
+        pending = work.group
         for group in [pending] if len(pending) == 1 else [pending, *([it] for it in pending)]:
-            if await self._expand_safely(group, names) and group is pending:
+            if await self._expand_safely(work._replace(group=group)) and group is pending:
                 break
         return True
 
@@ -106,15 +140,15 @@ class Expander:
         while (
             self._is_pressed() or time.monotonic() - self._woken_at < _PAUSE_S
         ) and time.monotonic() - self._burst_since < _BURST_S:
-            async with self._db.read() as connection:
-                if await store.has_urgent(connection):
-                    return
+            if await self._db.look(store.has_urgent):
+                return
             await asyncio.sleep(_PAUSE_S)
 
-    async def _expand_safely(self, group: list[PendingBatch], names: Mapping[int, Series]) -> bool:
+    async def _expand_safely(self, work: _Work) -> bool:
         """Expand batches, all or none; one that cannot be expanded by itself is set aside."""
+        group = work.group
         try:
-            await self._expand(group, await asyncio.to_thread(_open_all, group, names))
+            await self._expand(work)
         except _PASSING:
             raise
         except ProtocolError as error:
@@ -128,59 +162,27 @@ class Expander:
             await self._give_up(group[0], "fault", f"{type(error).__name__}: {error}")
         return True
 
-    async def _expand(self, group: list[PendingBatch], opened: list[Opened]) -> None:
-        gateway_id, site_id, edge_id = group[0].gateway_id, group[0].site_id, group[0].edge_id
-        async with self._db.write() as connection:
-            now = self._now()
-            by_hand = await store.keys_read_by_hand(connection, [pending.id for pending in group])
-            heard = [each for pending, each in zip(group, opened, strict=True) if pending.id not in by_hand]
-            wanted = list(dict.fromkeys(column.series for each in heard for column in each.columns))
-            keys = self._known.get(gateway_id, {})
-            if any(name not in keys for name in wanted):
-                keys = await store.series_keys(connection, gateway_id, wanted, now)
-            newest: dict[int, dict[str, Any]] = {}
-            changed, ordered, entered, answered = False, False, False, False
-            for pending, found in zip(group, opened, strict=True):
-                if not await store.mark_expanded(connection, pending.id, now):
-                    continue
-                own = keys
-                if pending.id in by_hand:
-                    own = {column.series: by_hand[pending.id] for column in found.columns}
-                parts = await asyncio.to_thread(parts_of, found.columns, own, pending.id)
-                await block_store.add_parts(connection, parts)
-                await clock_stretch.note(connection, gateway_id, found.stretches)
-                if pending.is_expanded:
-                    continue
-                _keep_newest(newest, found.columns, own, pending.id)
-                for each in found.refused:
-                    await quarantine.note(connection, gateway_id, pending.id, *each)
-                await store.add_events(connection, gateway_id, pending.id, found.events)
-                for _, event in found.events:
-                    if await alarm_store.apply_event(connection, gateway_id, edge_id, event):
-                        changed = True
-                        order = await workorders.open_for_event(connection, gateway_id, edge_id, event)
-                        ordered |= order is not None
-                    entered |= await decisions.take_in(connection, gateway_id, edge_id, site_id, event)
-                    answered |= await command_store.take_in(connection, gateway_id, edge_id, event)
-                    await config_store.take_in(connection, gateway_id, edge_id, event)
-            moved = await store.move_latest(connection, list(newest.values()), now)
-        # Ids are believed only now: until the commit another transaction could be given the same.
-        self._known[gateway_id] = keys
+    async def _expand(self, work: _Work) -> None:
+        first = work.group[0]
+        opened = await asyncio.to_thread(_open_all, work)
+        wanted = list(dict.fromkeys(column.series for each in opened if not each.own for column in each.found.columns))
+        keys = self._known.get(first.gateway_id, {})
+        if any(name not in keys for name in wanted):
+            keys, told = await self._db.keep(partial(_take_in_new, opened=opened, wanted=wanted, now=self._now()))
+            # Ids are believed only now: until the commit another transaction could be given the same.
+            self._known[first.gateway_id] = keys
+        else:  # packed before the transaction: whoever delivers meanwhile does not wait for it
+            packed = await asyncio.to_thread(_pack_all, opened, keys)
+            told = await self._db.keep(partial(_take_in, group=packed, now=self._now()))
         items = [
-            value_item(keys[name], name, newest[keys[name].series_id])
+            value_item(keys[name], name, told.newest[keys[name].series_id])
             for name in wanted
-            if keys[name].series_id in moved
+            if keys[name].series_id in told.moved
         ]
         if items:
-            self._hub.publish({"type": "values", "items": items}, site_id=site_id)
-        if changed:
-            self._hub.publish({"type": "alarms"}, site_id=site_id)
-        if entered:
-            self._hub.publish({"type": "doors"}, site_id=site_id)
-        if answered:
-            self._hub.publish({"type": "commands"}, site_id=site_id)
-        if ordered:
-            self._hub.publish({"type": "orders"}, site_id=site_id)
+            self._hub.publish({"type": "values", "items": items}, site_id=first.site_id)
+        for kind in sorted(told.kinds):
+            self._hub.publish({"type": kind}, site_id=first.site_id)
 
     async def _give_up(self, pending: PendingBatch, kind: str, reason: str) -> None:
         log.error("batch %d of gateway %s is set aside: %s", pending.id, pending.edge_id, reason)
@@ -189,8 +191,65 @@ class Expander:
             await quarantine.note(connection, pending.gateway_id, pending.id, quarantine.WHOLE, kind, reason)
 
 
-def _open_all(group: Sequence[PendingBatch], names: Mapping[int, Series]) -> list[Opened]:
-    return [open_batch(pending.body, pending.from_seq, names) for pending in group]
+async def _next_work(connection: AsyncConnection) -> _Work | None:
+    group = await store.pending_batches(connection, _TOGETHER)
+    if not group:
+        return None
+    names = await names_of(connection, group[0].gateway_id, group[0].epoch)
+    by_hand = await store.keys_read_by_hand(connection, [pending.id for pending in group])
+    return _Work(group, names, by_hand)
+
+
+def _open_all(work: _Work) -> list[_Open]:
+    return [
+        _Open(pending, open_batch(pending.body, pending.from_seq, work.names), work.by_hand.get(pending.id))
+        for pending in work.group
+    ]
+
+
+def _pack_all(opened: Sequence[_Open], keys: Mapping[Series, SeriesKey]) -> list[_Packed]:
+    packed = []
+    for pending, found, own in opened:
+        mine = keys if own is None else {column.series: own for column in found.columns}
+        packed.append(_Packed(pending, found, mine, parts_of(found.columns, mine, pending.id)))
+    return packed
+
+
+async def _take_in_new(
+    connection: AsyncConnection, opened: Sequence[_Open], wanted: Sequence[Series], now: int
+) -> tuple[dict[Series, SeriesKey], _Told]:
+    """Take in batches with series that nobody has met; these come to be with them, or not at all."""
+    keys = await store.series_keys(connection, opened[0].pending.gateway_id, wanted, now)
+    return keys, await _take_in(connection, _pack_all(opened, keys), now)
+
+
+async def _take_in(connection: AsyncConnection, group: Sequence[_Packed], now: int) -> _Told:
+    """Write down what batches bring, each once, and mark them."""
+    newest: dict[int, dict[str, Any]] = {}
+    kinds: set[str] = set()
+    for pending, found, keys, parts in group:
+        if not await store.mark_expanded(connection, pending.id, now):
+            continue
+        gateway_id, edge_id = pending.gateway_id, pending.edge_id
+        await block_store.add_parts(connection, parts)
+        await clock_stretch.note(connection, gateway_id, found.stretches)
+        if pending.is_expanded:
+            continue
+        _keep_newest(newest, found.columns, keys, pending.id)
+        for each in found.refused:
+            await quarantine.note(connection, gateway_id, pending.id, *each)
+        await store.add_events(connection, gateway_id, pending.id, found.events)
+        for _, event in found.events:
+            if await alarm_store.apply_event(connection, gateway_id, edge_id, event):
+                kinds.add("alarms")
+                if await workorders.open_for_event(connection, gateway_id, edge_id, event) is not None:
+                    kinds.add("orders")
+            if await decisions.take_in(connection, gateway_id, edge_id, pending.site_id, event):
+                kinds.add("doors")
+            if await command_store.take_in(connection, gateway_id, edge_id, event):
+                kinds.add("commands")
+            await config_store.take_in(connection, gateway_id, edge_id, event)
+    return _Told(newest, await store.move_latest(connection, list(newest.values()), now), kinds)
 
 
 def _keep_newest(

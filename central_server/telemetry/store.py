@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Integer, bindparam, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,42 +56,50 @@ def insert_ignoring(connection: AsyncConnection, table: Any) -> Any:
     return kind(table).on_conflict_do_nothing()
 
 
+_batch = batch.c
+_WAITS = _batch.packed_at.is_(None), _batch.error.is_(None)
+# What is asked for every batch is put together once.
+_PENDING = (
+    select(_batch.id, _batch.gateway_id, gateway.c.edge_id, gateway.c.site_id, _batch.epoch, _batch.from_seq)
+    .add_columns(_batch.body, _batch.lane, _batch.expanded_at.is_not(None))
+    .join(gateway, gateway.c.id == _batch.gateway_id)
+    .where(*_WAITS)
+    .order_by(_batch.lane, _batch.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_ALIKE = _PENDING.where(
+    _batch.lane == bindparam("of_lane"),
+    _batch.gateway_id == bindparam("of_gateway"),
+    _batch.epoch == bindparam("of_epoch"),
+)
+_URGENT = select(_batch.id).where(*_WAITS, _batch.lane <= int(Lane.CONTROL)).limit(1)
+_EXPANDED = update(batch).where(_batch.id == bindparam("of_batch"), _batch.packed_at.is_(None))
+_EXPANDED = _EXPANDED.values(expanded_at=bindparam("done_at"), packed_at=bindparam("done_at"))
+
+
 async def pending_batches(connection: AsyncConnection, limit: int) -> list[PendingBatch]:
     """Give what is neither expanded nor set aside: alarms before bills before telemetry, then the oldest.
 
     Shape: all of one lane and store, so that they can be taken in together.
     """
-    own = batch.c
-    query = (
-        select(own.id, own.gateway_id, gateway.c.edge_id, gateway.c.site_id, own.epoch, own.from_seq, own.body)
-        .add_columns(own.lane, own.expanded_at.is_not(None))
-        .join(gateway, gateway.c.id == own.gateway_id)
-        .where(own.packed_at.is_(None), own.error.is_(None))
-        .order_by(own.lane, own.id)
-    )
-    first = (await connection.execute(query.limit(1))).one_or_none()
+    first = (await connection.execute(_PENDING, {"most": 1})).one_or_none()
     if first is None:
         return []
-    same = (own.lane == first.lane, own.gateway_id == first.gateway_id, own.epoch == first.epoch)
+    alike = {"of_lane": first.lane, "of_gateway": first.gateway_id, "of_epoch": first.epoch, "most": limit}
     return [
         PendingBatch(row[0], row[1], row[2], row[3], int(row[4]), row[5], row[6], row[7], bool(row[8]))
-        for row in await connection.execute(query.where(*same).limit(limit))
+        for row in await connection.execute(_ALIKE, alike)
     ]
 
 
 async def has_urgent(connection: AsyncConnection) -> bool:
     """Tell whether an alarm or a result waits to be expanded."""
-    own = batch.c
-    query = select(own.id).where(own.packed_at.is_(None), own.error.is_(None), own.lane <= int(Lane.CONTROL)).limit(1)
-    return (await connection.execute(query)).first() is not None
+    return (await connection.execute(_URGENT)).first() is not None
 
 
 async def mark_expanded(connection: AsyncConnection, batch_id: int, at: int) -> bool:
     """Claim a batch as expanded and packed; False if it was already."""
-    done = await connection.execute(
-        update(batch).where(batch.c.id == batch_id, batch.c.packed_at.is_(None)).values(expanded_at=at, packed_at=at)
-    )
-    return done.rowcount == 1
+    return (await connection.execute(_EXPANDED, {"of_batch": batch_id, "done_at": at})).rowcount == 1
 
 
 async def mark_failed(connection: AsyncConnection, batch_id: int, error: str) -> None:
@@ -136,14 +145,17 @@ async def series_keys(
     return found
 
 
+_BY_HAND = (
+    select(manual_read.c.batch_id, series.c.id, series.c.device_id)
+    .join(series, series.c.id == manual_read.c.series_id)
+    .where(manual_read.c.batch_id.in_(bindparam("batches", expanding=True)))
+)
+
+
 async def keys_read_by_hand(connection: AsyncConnection, batch_ids: Sequence[int]) -> dict[int, SeriesKey]:
     """Give whose register it was, for those batches that a person's reading is in."""
-    query = (
-        select(manual_read.c.batch_id, series.c.id, series.c.device_id)
-        .join(series, series.c.id == manual_read.c.series_id)
-        .where(manual_read.c.batch_id.in_(batch_ids))
-    )
-    return {row[0]: SeriesKey(row[1], row[2]) for row in await connection.execute(query)}
+    rows = await connection.execute(_BY_HAND, {"batches": list(batch_ids)})
+    return {row[0]: SeriesKey(row[1], row[2]) for row in rows}
 
 
 async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], now: int) -> set[int]:
@@ -153,16 +165,23 @@ async def move_latest(connection: AsyncConnection, rows: Sequence[Mapping[str, A
     """
     if not rows:
         return set()
-    kind = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = kind(latest)
+    done = await connection.execute(
+        _moving(connection.dialect.name), [{**row, "ahead": now + _AHEAD_MS} for row in rows]
+    )
+    return {row[0] for row in done}
+
+
+@cache
+def _moving(dialect: str) -> Any:
+    statement = (sqlite_insert if dialect == "sqlite" else postgresql_insert)(latest)
     columns = ("taken_at", "mantissa", "exponent", "quality", "batch_id")
+    statement = statement.values({name: bindparam(name) for name in ("series_id", *columns)})
     statement = statement.on_conflict_do_update(
         index_elements=["series_id"],
         set_={name: statement.excluded[name] for name in columns},
-        where=or_(statement.excluded.taken_at >= latest.c.taken_at, latest.c.taken_at > now + _AHEAD_MS),
+        where=or_(statement.excluded.taken_at >= latest.c.taken_at, latest.c.taken_at > bindparam("ahead")),
     )
-    done = await connection.execute(statement.returning(latest.c.series_id), rows)
-    return {row[0] for row in done}
+    return statement.returning(latest.c.series_id)
 
 
 async def add_events(

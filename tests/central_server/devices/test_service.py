@@ -17,6 +17,7 @@ from central_server.devices.service import (
     list_devices,
     list_gateways,
     note_status,
+    read_status,
     revoke,
 )
 from central_server.errors import BadRequest, Conflict, NotFound
@@ -48,7 +49,12 @@ def status(*devices: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 async def heard(db: Database, *devices: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
-    return await note_status(db, 1, "gw-1", status(*devices, **more))
+    return await noted(db, 1, "gw-1", status(*devices, **more))
+
+
+async def noted(db: Database, gateway_id: int, edge_id: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+    read = read_status(edge_id, told)
+    return await db.keep(lambda connection: note_status(connection, gateway_id, read, told))
 
 
 async def test_an_invited_gateway_has_a_secret_that_is_kept_as_a_hash(db: Database) -> None:
@@ -155,7 +161,7 @@ async def test_looking_for_silence_asks_as_little_for_many_gateways_as_for_one(d
     counts = []
     for number in range(1, 4):
         await invite(db, "lake", f"gw-{number}")
-        await note_status(db, number, f"gw-{number}", {"edge_id": f"gw-{number}", "devices": []})
+        await noted(db, number, f"gw-{number}", {"edge_id": f"gw-{number}", "devices": []})
         asked.clear()
         await GatewayWatch(db, Hub(), clock).look()
         counts.append(len(asked))

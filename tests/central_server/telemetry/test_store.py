@@ -78,9 +78,9 @@ async def plan_of(lake: Lake, ask: Any) -> list[str]:
     class Listening:
         dialect = sqlite.dialect()
 
-        async def execute(self, query: Any) -> Any:
-            asked.append(query)
-            return await connection.execute(query)
+        async def execute(self, query: Any, asked_with: Any = None) -> Any:
+            asked.append(query.params(asked_with or {}))
+            return await connection.execute(asked[-1])
 
     async with lake.db.read() as connection:
         await ask(Listening())
