@@ -100,12 +100,14 @@ class Transactions:
 
     def _commit(self, group: Sequence[Work[Any]]) -> list[Any]:
         """Commit transactions together; where one fails, each by itself. Gives what each gave, or its fault."""
+        is_begun = False
         try:
             with self.engine.connect() as connection, connection.execution_options(**{WRITE: True}).begin():
+                is_begun = True
                 return [_driven(work, connection) for work in group]
         except Exception as error:  # noqa: BLE001 - it goes to whoever waits for this one
-            if len(group) == 1:
-                return [error]
+            if len(group) == 1 or not is_begun:  # another process has the file: each would wait as long again
+                return [error] * len(group)
         return [end for work in group for end in self._commit([work])]
 
 

@@ -27,7 +27,10 @@ class Incident(NamedTuple):
         """Say what happened and what was done."""
         if self.kind == DAMAGED:
             saved, lost, kept = (self.detail.get(key) for key in ("saved", "lost", "kept_as"))
-            return f"the store was damaged: {saved} records were saved, {lost} are lost; the damaged file is kept as {kept}."
+            return (
+                f"the store was damaged: {saved} records were saved, {lost} are lost; the damaged file is kept as {kept}. "
+                "Check the disk (smartctl -a, dmesg), and delete that file when it is no longer wanted."
+            )
         pending = self.detail.get("pending")
         return f"the store is a copy or was put back from a backup: it began a new epoch, {pending} records are sent first."
 

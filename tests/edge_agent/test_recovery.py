@@ -80,7 +80,8 @@ async def test_a_value_changed_on_the_disk_is_not_sent_but_told_as_lost(path: Pa
     (incident,) = read_incidents(path)
     (kept,) = path.parent.glob("edge.db.damaged-*")
     assert incident.sentence == (
-        f"the store was damaged: 309 records were saved, 1 are lost; the damaged file is kept as {kept.name}."
+        f"the store was damaged: 309 records were saved, 1 are lost; the damaged file is kept as {kept.name}. "
+        "Check the disk (smartctl -a, dmesg), and delete that file when it is no longer wanted."
     )
     assert b"seven apfles" in kept.read_bytes()
 
