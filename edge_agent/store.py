@@ -228,14 +228,19 @@ class Store:
 
     def _on_time(self, records: Sequence[Record]) -> tuple[Record, ...]:
         """See whether the wall clock has jumped, before records are stored that it has stamped."""
+        mono_ms = self._notice_jump()
+        if self._span_before is self._span:
+            return tuple(records)
+        return tuple(restamped(record, self._span_before, self._span, mono_ms) for record in records)
+
+    def _notice_jump(self) -> int:
+        """Begin a span where the wall clock has jumped; gives the monotonic clock."""
         _, wall_ms, mono_ms = self._look()
         span = next_span(self._span, wall_ms, mono_ms)
         if span is not None:
             self._writer.submit(Change(partial(add_stretch, span)))
             self._span_before, self._span = self._span, span
-        if self._span_before is self._span:
-            return tuple(records)
-        return tuple(restamped(record, self._span_before, self._span, mono_ms) for record in records)
+        return mono_ms
 
     @property
     def clock(self) -> Span:
@@ -243,10 +248,11 @@ class Store:
         return self._span
 
     async def prove_clock(self, centre_ahead_ms: int) -> None:
-        """Take in how far the centre's clock is ahead of ours.
+        """Take in how far the centre's clock is ahead of ours as it is now.
 
         Raises: StoreError.
         """
+        self._notice_jump()  # the clock may have been set since something was stored: this is not said of the one before
         span = proved(self._span, centre_ahead_ms)
         if self._span.is_proved and span.shift_ms == self._span.shift_ms:
             return

@@ -73,6 +73,17 @@ async def test_the_centres_time_puts_a_stretch_right_that_was_believed(path: Pat
         assert await true_instants(store) == [NOW + 3_600_000, NOW + 3_600_000, NOW + 3_601_000]
 
 
+async def test_what_the_centre_says_of_a_clock_that_was_just_set_is_not_said_of_it_as_it_was(path: Path) -> None:
+    machine = Machine(wall_ms=5_000)
+    async with await Store.open(path, "gw-1", look=machine.look) as store:
+        await store.prove_clock(NOW)
+        await store.append(Lane.BILLING, [machine.reading()])
+        machine.wait(1_000, jump_ms=NOW)  # NTP sets it, and the centre answers before the next reading
+        await store.prove_clock(0)
+        await store.append(Lane.BILLING, [machine.reading()])
+        assert await true_instants(store) == [NOW + 5_000, NOW + 6_000]
+
+
 async def test_a_clock_that_jumps_all_the_time_does_not_fill_the_store(path: Path) -> None:
     machine = Machine(wall_ms=NOW)
     async with await Store.open(path, "gw-1", look=machine.look) as store:
