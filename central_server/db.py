@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import BigInteger, ColumnElement, Engine, cast, create_engine, event, func
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from central_server.crypto import Vault, give_vault
@@ -61,21 +61,44 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection on which everything read is of one moment."""
-        async with self._engine.begin() as connection:
+        """Give a connection on which everything read is of one moment.
+
+        Raises: OperationalError for a database that is away, like all that follow.
+        """
+        async with self._connected() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Give a transaction that is durable when the block ends, and gone if it fails."""
         if not self.is_sqlite:
-            async with self._engine.begin() as connection:
+            async with self.read() as connection:
                 yield connection
             return
-        async with self._writing, self._engine.connect() as connection:
+        async with self._writing, self._connected() as connection:
             await connection.execution_options(**{WRITE: True})
             async with connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await self._engine.connect()
+        except Exception as error:
+            if self.is_sqlite or isinstance(error, OperationalError):
+                raise
+            # A server that is away, stops or starts has as many names as its driver has ways to notice.
+            raise OperationalError("connect", None, error) from error
+        try:
+            yield connection
+        except DBAPIError as error:
+            if error.connection_invalidated and not isinstance(error, OperationalError):
+                raise OperationalError(
+                    error.statement, error.params, error.orig or error, connection_invalidated=True
+                ) from error
+            raise
+        finally:
+            await connection.close()
 
     async def look(self, work: Work[T]) -> T:
         """Run a short transaction that only reads, for who waits for nothing else; the fastest way to ask.
@@ -101,6 +124,11 @@ class Database:
         if self._straight is not None:
             await self._straight.close()
         await self._engine.dispose()
+
+
+def sum_of(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """Sum whole numbers, none to 0; as a whole number, where PostgreSQL would make a decimal of it."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
 def _url(text: str) -> URL:

@@ -11,11 +11,12 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from sqlalchemy.exc import OperationalError
 
 from central_server import audit, auth
 from central_server.config import Config
 from central_server.db import Database
-from central_server.errors import BadRequest, CentralError, Forbidden, NotFound, NotSignedIn, TooLarge
+from central_server.errors import BadRequest, Busy, CentralError, Forbidden, NotFound, NotSignedIn, TooLarge
 from central_server.live import Hub
 from central_server.rbac import Actor, Right, system
 
@@ -127,6 +128,14 @@ async def error_boundary(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except ConnectionResetError:
         raise
+    except OperationalError as error:
+        log.error("request %s %s: the database did not take part: %s", request.method, request.path, error.orig)
+        away = Busy(
+            "database_away",
+            "The database cannot be used now: its disk is full, or it is away. Nothing was changed; try again in a moment.",
+            10,
+        )
+        return await _answer(request, away)
     except Exception:  # the request boundary: the process must outlive any fault of a page
         trace = secrets.token_hex(4)
         log.exception("request %s %s failed, trace %s", request.method, request.path, trace)

@@ -12,6 +12,7 @@ from central_server.billing.reference import number_of
 from central_server.billing.trace import Read
 from central_server.billing.view import BillPage, BillSummary, BillView, LineView, Wanted
 from central_server.crypto import blind
+from central_server.db import sum_of
 from central_server.rbac import Actor
 from central_server.schema import (
     bill,
@@ -32,12 +33,7 @@ _JOINED = (
     .join(building, unit.c.building_id == building.c.id)
     .join(site, building.c.site_id == site.c.id)
 )
-_PAID = (
-    select(func.coalesce(func.sum(payment.c.amount_fen), 0))
-    .where(payment.c.bill_id == bill.c.id)
-    .correlate(bill)
-    .scalar_subquery()
-)
+_PAID = select(sum_of(payment.c.amount_fen)).where(payment.c.bill_id == bill.c.id).correlate(bill).scalar_subquery()
 _NEWEST = (bill.c.period.desc(), bill.c.issued_at.desc(), bill.c.number.desc())
 _OLDEST_DUE = (bill.c.due_on, bill.c.number)
 
@@ -45,7 +41,7 @@ _OLDEST_DUE = (bill.c.due_on, bill.c.number)
 async def bill_page(conn: AsyncConnection, actor: Actor, wanted: Wanted, limit: int, offset: int) -> BillPage:
     """Give matching bills, newest first (overdue ones the longest due first), and how many match in all."""
     fits = [actor.sees_site(site.c.id), *_conditions(conn, wanted)]
-    counted = select(func.count(), func.coalesce(func.sum(bill.c.total_fen - _PAID), 0)).select_from(_JOINED)
+    counted = select(func.count(), sum_of(bill.c.total_fen - _PAID)).select_from(_JOINED)
     if not wanted.state:  # what is paid costs a look at every bill; only where somebody asks for it
         counted = select(func.count(), literal(0)).select_from(_JOINED)
     total, owed = (await conn.execute(counted.where(*fits))).one()

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, case, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from central_server.db import sum_of
 from central_server.rbac import Actor
 from central_server.schema import bill, building, payment, site, unit
 
@@ -69,7 +70,7 @@ async def one_at_a_time(connection: AsyncConnection) -> None:
 
 
 async def owed(connection: AsyncConnection, actor: Actor, number: str) -> Owed | None:
-    paid = select(func.coalesce(func.sum(payment.c.amount_fen), 0)).where(payment.c.bill_id == bill.c.id)
+    paid = select(sum_of(payment.c.amount_fen)).where(payment.c.bill_id == bill.c.id)
     query = (
         select(bill.c.id, site.c.zone, bill.c.total_fen, paid.scalar_subquery())
         .select_from(_bills())
@@ -113,7 +114,7 @@ async def between(connection: AsyncConnection, actor: Actor, from_at: int, to_at
 async def received(connection: AsyncConnection, site_id: int, from_at: int, to_at: int) -> Sums:
     online = case((payment.c.is_online, payment.c.amount_fen), else_=0)
     query = (
-        select(func.coalesce(func.sum(payment.c.amount_fen), 0), func.coalesce(func.sum(online), 0))
+        select(sum_of(payment.c.amount_fen), sum_of(online))
         .select_from(_bills().join(payment, payment.c.bill_id == bill.c.id))
         .where(site.c.id == site_id, payment.c.taken_at >= from_at, payment.c.taken_at < to_at)
     )
@@ -122,10 +123,8 @@ async def received(connection: AsyncConnection, site_id: int, from_at: int, to_a
 
 async def due(connection: AsyncConnection, site_id: int, from_on: str, to_on: str) -> Sums:
     is_due = (site.c.id == site_id, bill.c.due_on >= from_on, bill.c.due_on < to_on)
-    billed = select(func.coalesce(func.sum(bill.c.total_fen), 0)).select_from(_bills()).where(*is_due)
-    paid = select(func.coalesce(func.sum(payment.c.amount_fen), 0)).select_from(
-        _bills().join(payment, payment.c.bill_id == bill.c.id)
-    )
+    billed = select(sum_of(bill.c.total_fen)).select_from(_bills()).where(*is_due)
+    paid = select(sum_of(payment.c.amount_fen)).select_from(_bills().join(payment, payment.c.bill_id == bill.c.id))
     return Sums(int(await connection.scalar(billed) or 0), int(await connection.scalar(paid.where(*is_due)) or 0))
 
 

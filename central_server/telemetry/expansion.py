@@ -42,7 +42,7 @@ _LOOK_S = 10.0
 _PAUSE_S, _BURST_S, _QUIET_S = 0.02, 2.0, 1.0
 _TOGETHER = 8  # batches; more would keep the door waiting for the database
 # The database is away or full: not the batch's fault, and worth another try.
-_PASSING = (OperationalError, InterfaceError)
+_PASSING = (OperationalError, InterfaceError, OSError)
 
 
 class _Work(NamedTuple):

@@ -107,11 +107,11 @@ class Lake:
 
 
 @asynccontextmanager
-async def opened_lake(folder: Path) -> AsyncIterator[Lake]:
-    path = folder / "central.db"
-    db = Database(f"sqlite:///{path}", VAULT)
+async def opened_lake(folder: Path, url: str = "") -> AsyncIterator[Lake]:
+    url = url or f"sqlite:///{folder / 'central.db'}"
+    db = Database(url, VAULT)
     await migrate(db)
-    config = Config(folder / "central.toml", "127.0.0.1", 0, f"sqlite:///{path}", "en", "Asia/Shanghai", KEY_FILE)
+    config = Config(folder / "central.toml", "127.0.0.1", 0, url, "en", "Asia/Shanghai", KEY_FILE)
     lake = Lake(db, config)
     try:
         await lake.add("site", code="lake", name="Lake side", zone="Asia/Shanghai")

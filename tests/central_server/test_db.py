@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ async def test_looking_at_a_database_in_use_sees_what_is_committed(db: Database)
     assert version == newest_version()
 
 
-def test_a_driver_that_is_not_installed_is_named() -> None:
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(UsageError, match="asyncpg"):
         Database("postgresql://me@localhost/gatehouse")
