@@ -5,6 +5,9 @@ So late data changes what is told at once, and the joined day afterwards, to the
 """
 
 import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,7 +31,8 @@ from central_server.telemetry.rollup import (
     unpack_buckets,
 )
 
-_TOGETHER = 200  # days in a transaction: the door waits for it
+_LISTED = 200  # days
+_TOGETHER = 20  # of them in a transaction: the door waits for it
 _MOST_PARTS = 200
 _LATE_MS = 3_600_000  # a day that is over may have more to come for as long
 
@@ -36,10 +40,8 @@ _LATE_MS = 3_600_000  # a day that is over may have more to come for as long
 async def compact(db: Database, hub: Hub, now_ms: int) -> None:
     """Join what is to be joined by now."""
     before = (now_ms - _LATE_MS) // DAY_MS
-    joined = 1
-    while joined:
-        joined = await compact_some(db, before)
-        await asyncio.sleep(0)  # the door comes first
+    while await compact_some(db, before):
+        pass
 
 
 async def compact_some(db: Database, before: int) -> int:
@@ -47,18 +49,28 @@ async def compact_some(db: Database, before: int) -> int:
 
     Shape: none while readings are packed anew, see rebuild; what was packed before goes when all are.
     """
-    async with db.read() as connection:
-        has_old = await block_store.has_old(connection)
-        days = await block_store.parted_days(connection, before, _MOST_PARTS, _TOGETHER)
-    if days or has_old:
-        async with db.write() as connection:
-            if await block_store.is_repacking(connection):
-                return 0
-            if has_old:
-                await block_store.drop_old(connection)
-            for day in days:
-                await _join(connection, day)
+    has_old, days = await db.look(partial(_listed, before=before))
+    for start in range(0, max(len(days), has_old), _TOGETHER):
+        began = time.monotonic()
+        if not await db.keep(partial(_join_all, days=days[start : start + _TOGETHER])):
+            return 0
+        await asyncio.sleep(time.monotonic() - began)  # and as long for whoever is at the door
     return len(days)
+
+
+async def _listed(connection: AsyncConnection, before: int) -> tuple[bool, list[Parted]]:
+    days = await block_store.parted_days(connection, before, _MOST_PARTS, _LISTED)
+    return await block_store.has_old(connection), days
+
+
+async def _join_all(connection: AsyncConnection, days: Sequence[Parted]) -> bool:
+    if await block_store.is_repacking(connection):
+        return False
+    if await block_store.has_old(connection):
+        await block_store.drop_old(connection)
+    for day in days:
+        await _join(connection, day)
+    return True
 
 
 async def _join(connection: AsyncConnection, parted: Parted) -> None:
