@@ -135,6 +135,14 @@ def test_an_ack_of_less_than_the_centre_had_is_no_ack() -> None:
     assert uplink.link is Link.OFFLINE
 
 
+@pytest.mark.parametrize("reply", [Unreachable("no answer"), Busy(1, "busy"), Refused("revoked"), Broken("500")])
+def test_without_an_ack_nothing_is_acknowledged(reply: Answer) -> None:
+    uplink = online()
+    states = lanes(billing=(50, 0))
+    answer(uplink, states, sends(uplink, states), reply)
+    assert uplink.unsettled(states) == []
+
+
 def test_a_gap_goes_back_to_what_the_store_still_has() -> None:
     uplink = online()
     states = lanes(billing=(250, 0))
